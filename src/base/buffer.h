@@ -10,11 +10,14 @@ struct ifl_buf {
   size_t len, cap, max;
 };
 
-#define IFL_BUF_INIT(max) { NULL, 0, 0, (max) }
+#define IFL_BUF_INIT(max)                                                                          \
+  {                                                                                                \
+    NULL, 0, 0, (max)                                                                              \
+  }
 
 void ifl_buf_init(struct ifl_buf *b, size_t max);
-void ifl_buf_done(struct ifl_buf *b); /* frees; the buffer is empty and usable again */
-void ifl_buf_wipe(struct ifl_buf *b); /* as done, overwriting the bytes first */
+void ifl_buf_done(struct ifl_buf *b);  /* frees; the buffer is empty and usable again */
+void ifl_buf_wipe(struct ifl_buf *b);  /* as done, overwriting the bytes first */
 void ifl_buf_clear(struct ifl_buf *b); /* keeps the memory */
 
 /* Makes room for n more bytes. Errors: IFLOW_ELIMIT above max, IFLOW_ENOMEM. */

@@ -1,0 +1,34 @@
+/* bind.h -- the list of binding files and what they lend each other. */
+#ifndef IFL_BIND_BIND_H
+#define IFL_BIND_BIND_H
+
+#include "auth/service_key.h"
+#include "bind/lua_util.h"
+#include "bind/task.h"
+#include "net/http1.h"
+#include "net/tls.h"
+
+/* One opener a file: pushes the table of its submodule (require "iflow.core".<name>). */
+int ifl_open_json(lua_State *L);
+int ifl_open_secret(lua_State *L);
+int ifl_open_log(lua_State *L);
+int ifl_open_http(lua_State *L);
+int ifl_open_server(lua_State *L);
+int ifl_open_crypto(lua_State *L);
+int ifl_open_authority(lua_State *L);
+int ifl_open_service_key(lua_State *L);
+int ifl_open_cert(lua_State *L);
+int ifl_open_identity(lua_State *L);
+int ifl_open_tenant(lua_State *L);
+
+/* Borrowed; pinned by the stack slot. Raise when arg is something else or closed. */
+ifl_credential *ifl_checkidentity(lua_State *L, int arg);    /* identity.c */
+ifl_service_key *ifl_checkservicekey(lua_State *L, int arg); /* service_key.c */
+
+/* http.c: the header table at idx ({ name = value | { v1, v2 } } or a list of { name, value }) is
+ * added to h; wrong types raise, names or values that are not allowed return the error. h must be
+ * owned by a userdata. And the way back: pushes the table described in the reference of http. */
+int ifl_readheaders(lua_State *L, int idx, struct ifl_headers *h, iflow_error *err);
+void ifl_pushheaders(lua_State *L, const struct ifl_headers *h);
+
+#endif

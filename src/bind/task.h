@@ -1,0 +1,47 @@
+/* task.h -- coroutines over the loop. task.c is the only file that resumes a coroutine.
+ *
+ * A binding that waits does this (see STYLE 4.1):
+ *   struct op { struct ifl_wait wait; … };          in a userdata with a __gc that frees the op
+ *   ifl_wait_begin(L, &op->wait);                   raises outside a task
+ *   if (start(…, on_done, op, &err) < 0) return ifl_pusherror(L, &err);
+ *   return ifl_await(L, &op->wait, (lua_KContext)op, continuation);
+ * and on_done, called by the engine, only fills the struct and calls ifl_wait_done(&op->wait). */
+#ifndef IFL_BIND_TASK_H
+#define IFL_BIND_TASK_H
+
+#include "iflow.h"
+#include "net/client.h"
+#include "net/loop.h"
+
+#include <lua.h>
+
+struct ifl_task;
+
+/* Who waits: a task and its generation. A stale or double completion does nothing. */
+struct ifl_wait {
+  struct ifl_task *task;
+  uint64_t generation;
+};
+
+/* What a Lua state owns: loop, client, tasks. Made at luaopen, ended by its __gc. */
+iflow_loop *ifl_loop(lua_State *L);
+ifl_client *ifl_http_client(lua_State *L); /* made on first use; raises when that fails */
+
+/* Remembers the running task. Raises "waits, so it must be called inside iflow.run" outside one,
+ * and names the case of a coroutine that the script resumes itself. */
+void ifl_wait_begin(lua_State *L, struct ifl_wait *w);
+/* Marks the waiter ready; callable from any engine callback; never touches Lua. */
+void ifl_wait_done(struct ifl_wait *w);
+/* Yields until ifl_wait_done; then k runs with ctx, protected, in the task. If it was done before
+ * the yield, k runs at once. k may call ifl_wait_begin and ifl_await again. When the task is
+ * cancelled the wait raises the error task.canceled inside the coroutine. */
+int ifl_await(lua_State *L, struct ifl_wait *w, lua_KContext ctx, lua_KFunction k);
+
+/* Starts the function at the top of L's stack (below it nargs arguments are not taken) as a task of
+ * its own, from C: used by the server to run a handler a request. Pops function and nargs. Raises
+ * only when memory is out. */
+void ifl_task_spawn(lua_State *L, int nargs);
+
+int ifl_open_task(lua_State *L);
+
+#endif
