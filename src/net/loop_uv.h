@@ -1,4 +1,4 @@
-/* loop_uv.h -- the inside of a loop, for the three files that see libuv: loop.c, stream.c, worker.c. */
+/* loop_uv.h -- the inside of a loop, for the two files that see libuv: loop.c and worker.c. */
 #ifndef IFL_NET_LOOP_UV_H
 #define IFL_NET_LOOP_UV_H
 
@@ -7,7 +7,6 @@
 #include <uv.h>
 
 #define IFL_SIGNALS_MAX 4
-#define IFL_READ_CHUNK  65536
 
 struct ifl_signal {
   uv_signal_t handle;
@@ -25,7 +24,6 @@ struct iflow_loop {
   struct ifl_log log;
   struct ifl_counts open;
   struct ifl_signal signals[IFL_SIGNALS_MAX];
-  char chunk[IFL_READ_CHUNK]; /* what a stream read last; handed out borrowed */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* stream.h -- TCP listeners and accepted connections on the loop (libuv), for the server. */
+/* stream.h -- TCP listeners and accepted connections on the loop, for the server. */
 #ifndef IFL_NET_STREAM_H
 #define IFL_NET_STREAM_H
 
