@@ -1,0 +1,89 @@
+/* embedded.c -- finds our Lua files for require(): first in the directory that IFLOW_LUADIR names
+ * (for development), then among those compiled in. Used by main.c only. */
+#include "host/embedded.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char command_dir[] = "iflow/cmd/";
+
+static const char *override_dir(void)
+{
+  const char *dir = getenv("IFLOW_LUADIR");
+  return dir != NULL && *dir != '\0' ? dir : NULL;
+}
+
+static const struct ifl_embedded_file *find_file(const char *name)
+{
+  const struct ifl_embedded_file *f;
+  for (f = ifl_embedded_files; f->name != NULL; f++)
+    if (strcmp(f->name, name) == 0) return f;
+  return NULL;
+}
+
+/* Pushes the chunk of one file and where it came from; returns false when there is no such file.
+ * A file that does not compile raises. */
+static int load_file(lua_State *L, const char *name)
+{
+  const struct ifl_embedded_file *f;
+  const char *dir = override_dir();
+  int status = LUA_OK;
+
+  if (dir != NULL) {
+    const char *path = lua_pushfstring(L, "%s/%s", dir, name);
+    if (access(path, R_OK) == 0) {
+      status = luaL_loadfilex(L, path, "t");
+      if (status != LUA_OK) lua_error(L);
+      lua_pushstring(L, path);
+      return 1;
+    }
+  }
+  f = find_file(name);
+  if (f == NULL) return 0;
+  status =
+      luaL_loadbufferx(L, (const char *)f->data, f->size, lua_pushfstring(L, "@%s", name), "t");
+  if (status != LUA_OK) lua_error(L);
+  lua_pushfstring(L, "embedded %s", name);
+  return 1;
+}
+
+/* An entry of package.searchers: module name -> loader, extra | text why not. */
+static int searcher(lua_State *L)
+{
+  const char *base = luaL_gsub(L, luaL_checkstring(L, 1), ".", "/");
+  if (load_file(L, lua_pushfstring(L, "%s.lua", base))) return 2;
+  if (load_file(L, lua_pushfstring(L, "%s/init.lua", base))) return 2;
+  lua_pushfstring(L, "no embedded file '%s.lua'", base);
+  return 1;
+}
+
+void ifl_embedded_install(lua_State *L)
+{
+  lua_Integer i;
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchers");
+  for (i = luaL_len(L, -1); i >= 2; i--) {
+    lua_geti(L, -1, i);
+    lua_seti(L, -2, i + 1);
+  }
+  lua_pushcfunction(L, searcher);
+  lua_seti(L, -2, 2);
+  lua_pop(L, 2);
+}
+
+int ifl_embedded_commands(lua_State *L)
+{
+  const struct ifl_embedded_file *f;
+  const size_t n = sizeof command_dir - 1;
+
+  lua_newtable(L);
+  for (f = ifl_embedded_files; f->name != NULL; f++) {
+    if (strncmp(f->name, command_dir, n) != 0 || strchr(f->name + n, '/') != NULL) continue;
+    lua_pushlstring(L, f->name + n, strlen(f->name + n) - strlen(".lua"));
+    lua_pushboolean(L, 1);
+    lua_settable(L, -3);
+  }
+  return 1;
+}
