@@ -20,6 +20,8 @@ int ifl_open_service_key(lua_State *L);
 int ifl_open_cert(lua_State *L);
 int ifl_open_identity(lua_State *L);
 int ifl_open_tenant(lua_State *L);
+int ifl_open_file(lua_State *L);
+int ifl_open_process(lua_State *L);
 
 /* Borrowed; pinned by the stack slot. Raise when arg is something else or closed. */
 ifl_credential *ifl_checkidentity(lua_State *L, int arg);    /* identity.c */
