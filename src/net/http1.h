@@ -29,7 +29,8 @@ bool ifl_headers_has_token(const struct ifl_headers *h, const char *name, const 
 
 enum ifl_http1_side { IFL_HTTP1_REQUEST, IFL_HTTP1_RESPONSE };
 
-/* Callbacks of a parser. A negative return stops the parser with that code. */
+/* Callbacks of a parser. A negative return stops the parser with that code; its text is the
+ * callback's own business. They must not free or reset the parser. */
 struct ifl_http1_events {
   int (*head)(void *payload); /* all of the head is in p->… ; 1xx answers come here too */
   int (*body)(void *payload, const char *data, size_t n); /* decoded from chunks; borrowed */
@@ -46,10 +47,11 @@ void ifl_http1_free(ifl_http1 *p);
 /* Ready for the next message of the connection; head_request: the next answer has no body. */
 void ifl_http1_reset(ifl_http1 *p, bool head_request);
 
-/* Eats bytes; *used tells how many (fewer than n after complete when stop_at_end, after pause, or
- * after an upgrade). Errors: IFLOW_EHTTP, IFLOW_EHTTPLIMIT, or what a callback returned. */
+/* Eats bytes; *used tells how many. It stops behind the end of a message, 1xx too: reset, then feed
+ * the rest. Errors: IFLOW_EHTTP, IFLOW_EHTTPLIMIT, IFLOW_ENOMEM (err is filled), or what a callback
+ * returned (err is untouched). After an error the parser takes nothing until it is reset. */
 int ifl_http1_feed(ifl_http1 *p, const char *data, size_t n, size_t *used, iflow_error *err);
-/* The connection ended: completes a close-delimited answer, else IFLOW_ERESET (cut) */
+/* The connection ended: completes a close-delimited answer, else IFLOW_ERESET (cut). */
 int ifl_http1_eof(ifl_http1 *p, iflow_error *err);
 
 /* Of the current message; strings are borrowed until the next reset. */
