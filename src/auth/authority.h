@@ -3,6 +3,7 @@
 #ifndef IFL_AUTH_AUTHORITY_H
 #define IFL_AUTH_AUTHORITY_H
 
+#include "base/buffer.h"
 #include "iflow.h"
 
 #include <openssl/evp.h>
@@ -22,6 +23,20 @@ struct ifl_certificate_request {
   int64_t not_before, not_after; /* seconds since 1970 */
 };
 int ifl_authority_issue(X509 **out, const struct ifl_certificate_request *r, iflow_error *err);
+
+/* Reading and writing PEM; nothing here asks for a passphrase, encrypted keys are refused. A public
+ * key may come as PUBLIC KEY or inside a certificate. Errors: IFLOW_ECERT, IFLOW_ENOMEM. */
+#define IFL_AUTHORITY_PEM_MAX (64 * 1024)
+int ifl_authority_read_public(EVP_PKEY **out, const char *pem, size_t n, iflow_error *err);
+int ifl_authority_read_private(EVP_PKEY **out, const char *pem, size_t n, iflow_error *err);
+int ifl_authority_read_certificate(X509 **out, const char *pem, size_t n, iflow_error *err);
+/* out grows by one PEM block; the caller wipes it when it was a private key. */
+int ifl_authority_write_public(struct ifl_buf *out, EVP_PKEY *key, iflow_error *err);
+/* pkcs1: RSA PRIVATE KEY or EC PRIVATE KEY, as SAP's keys have it; else PKCS#8. */
+int ifl_authority_write_private(struct ifl_buf *out, EVP_PKEY *key, bool pkcs1, iflow_error *err);
+int ifl_authority_write_certificate(struct ifl_buf *out, X509 *cert, iflow_error *err);
+/* Modulus and exponent of an RSA key as base64url, for a JWK (malloc'd, caller frees both). */
+int ifl_authority_jwk(char **n, char **e, EVP_PKEY *key, iflow_error *err);
 
 /* RS256 over "header.payload"; out gets the base64url signature (malloc'd, caller frees). */
 int ifl_authority_sign(char **out, EVP_PKEY *key, const char *data, size_t n, iflow_error *err);

@@ -1,0 +1,95 @@
+/* crypto.c -- Lua module iflow.core.crypto: random bytes, digests, encodings.
+ *   random(n) -> n bytes      sha256(s) -> hex      uuid() -> "6f1c…" (version 4)
+ *   base64(s), base64url(s) -> text      unbase64(text) -> bytes, or nil when it is neither */
+#include "bind/bind.h"
+
+#include "base/digest.h"
+
+#include <stdio.h>
+
+#define RANDOM_MAX (1 << 20)
+
+static int f_random(lua_State *L)
+{
+  iflow_error err = { 0 };
+  lua_Integer n = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, n >= 0 && n <= RANDOM_MAX, 1, "0 to 1048576 bytes are possible");
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, (size_t)n);
+  if (ifl_random(out, (size_t)n, &err) < 0) return ifl_pusherror(L, &err);
+  luaL_pushresultsize(&b, (size_t)n);
+  return 1;
+}
+
+static int f_sha256(lua_State *L)
+{
+  char hex[65];
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  ifl_sha256_hex(hex, s, n);
+  lua_pushlstring(L, hex, 64);
+  return 1;
+}
+
+static int encode(lua_State *L, size_t (*encoder)(char *out, const void *data, size_t n))
+{
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, ifl_base64_size(n));
+  luaL_pushresultsize(&b, encoder(out, s, n));
+  return 1;
+}
+
+static int f_base64(lua_State *L)
+{
+  return encode(L, ifl_base64);
+}
+
+static int f_base64url(lua_State *L)
+{
+  return encode(L, ifl_base64url);
+}
+
+static int f_unbase64(lua_State *L)
+{
+  size_t n;
+  const char *s = luaL_checklstring(L, 1, &n);
+  luaL_Buffer b;
+  char *out = luaL_buffinitsize(L, &b, n + 1);
+  long decoded = ifl_base64_decode((unsigned char *)out, s, n);
+  if (decoded < 0) {
+    lua_pushnil(L);
+    return 1;
+  }
+  luaL_pushresultsize(&b, (size_t)decoded);
+  return 1;
+}
+
+static int f_uuid(lua_State *L)
+{
+  iflow_error err = { 0 };
+  unsigned char b[16];
+  char text[37];
+  if (ifl_random(b, sizeof b, &err) < 0) return ifl_pusherror(L, &err);
+  b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* version 4 */
+  b[8] = (unsigned char)((b[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
+  snprintf(text, sizeof text,
+           "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
+           b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+  lua_pushlstring(L, text, 36);
+  return 1;
+}
+
+int ifl_open_crypto(lua_State *L)
+{
+  static const luaL_Reg funcs[] = { { "random", f_random },
+                                    { "sha256", f_sha256 },
+                                    { "base64", f_base64 },
+                                    { "base64url", f_base64url },
+                                    { "unbase64", f_unbase64 },
+                                    { "uuid", f_uuid },
+                                    { NULL, NULL } };
+  luaL_newlib(L, funcs);
+  return 1;
+}
