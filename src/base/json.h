@@ -9,7 +9,8 @@
 typedef struct ifl_json ifl_json; /* a parsed document, or (borrowed) a value inside it */
 
 /* Parses n bytes. Refused with IFLOW_EJSON and the offset: nesting over 32, more than 10,000
- * values, the same member twice in an object, a NUL byte or \u0000, invalid UTF-8, trailing bytes.
+ * values, the same member twice in an object, a NUL byte or \u0000, invalid UTF-8, trailing bytes,
+ * numbers no double can hold, and whatever else RFC 8259 does not allow.
  * A byte order mark is skipped. n above max_bytes: IFLOW_ELIMIT. The texts of the document never
  * appear in the error. Caller: ifl_json_free, which wipes every string. */
 int ifl_json_parse(ifl_json **out, const char *text, size_t n, size_t max_bytes, iflow_error *err);
@@ -25,6 +26,8 @@ const char *ifl_json_type(const ifl_json *v);
 /* The text of a string, NULL for anything else. Borrowed. */
 const char *ifl_json_string(const ifl_json *v);
 double ifl_json_number(const ifl_json *v); /* 0 for anything else */
+/* i-th element of an array, NULL past the end or for anything else. */
+const ifl_json *ifl_json_item(const ifl_json *array, size_t i);
 /* i-th member of an object: its name, or NULL past the end. */
 const char *ifl_json_member(const ifl_json *object, size_t i, const ifl_json **value);
 
