@@ -1,0 +1,192 @@
+-- cli.lua -- the command line of the host binary: finds the command, parses its words, runs it
+-- inside iflow.run and turns whatever happens into an exit code (DESIGN, section 7).
+-- A command is a file lua/iflow/cmd/NAME.lua; its table is described in cli/parser.lua, and
+--   run = function(args, out) return exit_code | nil (0) | nil, err end
+-- gets the parsed words and an output object (cli/output.lua).
+local core = require "iflow.core"
+local errors = require "iflow.error"
+local output = require "iflow.cli.output"
+local parser = require "iflow.cli.parser"
+local suggest = require "iflow.suggest"
+
+-- The words behind the first.
+local function tail(words) return table.move(words, 2, #words, 1, {}) end
+
+local signals = { INT = 130, TERM = 143 }
+
+-- Finding the command ----------------------------------------------------------------------------
+
+local function usage_error(text, hint)
+  return nil, errors.new { code = "usage.invalid", message = text,
+    hint = hint or "see: iflow --help" }
+end
+
+local function unknown(what, word, names, name)
+  local near = suggest.nearest(word, names)
+  return usage_error(("unknown %s '%s'%s"):format(what, word,
+    near and (", did you mean '%s'?"):format(near) or ""), ("see: %s --help"):format(name))
+end
+
+local function sorted_keys(set)
+  local list = {}
+  for key in pairs(set) do list[#list + 1] = key end
+  table.sort(list)
+  return list
+end
+
+-- Beside what is compiled in, a directory under development may hold a new command.
+local function is_command(host, name)
+  if host.commands()[name] then return true end
+  local dir = os.getenv "IFLOW_LUADIR"
+  if not dir or dir == "" or not name:find "^[%a][%w-]*$" then return false end
+  local file <close> = io.open(("%s/iflow/cmd/%s.lua"):format(dir, name))
+  return file ~= nil
+end
+
+local function find_subcommand(name, command, words)
+  for _, sub in ipairs(command.commands) do
+    if sub.name == words[1] then return name .. " " .. sub.name, sub, tail(words) end
+  end
+  if parser.wants_help(words) then return name, command, words end
+  local names = {}
+  for i, sub in ipairs(command.commands) do names[i] = sub.name end
+  if not words[1] or words[1]:find "^%-" then
+    return usage_error(("%s needs one of: %s"):format(name, table.concat(names, ", ")),
+      ("see: %s --help"):format(name))
+  end
+  return unknown("command", words[1], names, name)
+end
+
+-- words -> full name, command table, the words left for it.
+local function find_command(words, host)
+  local word = words[1]
+  if not is_command(host, word) then
+    return unknown("command", word, sorted_keys(host.commands()), "iflow")
+  end
+  local command = require("iflow.cmd." .. word)
+  local name, rest = "iflow " .. word, tail(words)
+  while command.commands do
+    local found, sub, left = find_subcommand(name, command, rest)
+    if not found then return nil, sub end
+    if sub == command then break end
+    name, command, rest = found, sub, left
+  end
+  return name, command, rest
+end
+
+-- Help -------------------------------------------------------------------------------------------
+
+local about = [[
+Sends messages to integration flows of SAP Integration Suite, with a token for every kind of
+service key.]]
+
+local epilog = [[
+iflow COMMAND --help tells about one command. The variable in brackets gives the same as its option.
+Exit codes: 0 delivered or fine, 1 rejected, 2 usage or configuration, 3 credentials refused,
+4 temporary failure, worth repeating, 5 in doubt.]]
+
+local function overview(host)
+  local commands = {}
+  for i, name in ipairs(sorted_keys(host.commands())) do
+    commands[i] = { name = name, summary = require("iflow.cmd." .. name).summary }
+  end
+  return { description = about, epilog = epilog, commands = commands }
+end
+
+local function print_help(out, name, command)
+  local text, err = parser.help(name, command)
+  if not text then return out:fail(err) end
+  out:print(text)
+  return 0
+end
+
+-- Running ----------------------------------------------------------------------------------------
+
+-- What an error raised by a command means. A table of iflow.error is reported as it is; anything
+-- else is a defect, or a script's own error that `run` has wrapped already.
+local function as_error(value)
+  if errors.is(value) then return value end
+  return errors.new { code = "system.internal", message = tostring(value) }
+end
+
+-- With IFLOW_TRACEBACK=1 for whoever develops; through the log, which redacts.
+local function with_traceback(value)
+  if os.getenv "IFLOW_TRACEBACK" == "1" then
+    core.log.write("error", "cli", debug.traceback(tostring(value), 2))
+  end
+  return value
+end
+
+-- Runs fn as the main task; a signal cancels every task and is the exit code once they have
+-- cleaned up. Returns ok, fn's results or the error, and the exit code of a signal.
+local function run_until_signal(fn, host)
+  local stopped_by
+  local function body()
+    for name, code in pairs(signals) do
+      core.task.signal(name, function()
+        stopped_by = stopped_by or code
+        error(errors.new { code = "task.canceled", message = "stopped by SIG" .. name })
+      end)
+      host.once(name)
+    end
+    return xpcall(fn, with_traceback)
+  end
+  local results = table.pack(pcall(core.task.run, body))
+  return stopped_by, table.unpack(results, 1, results.n)
+end
+
+local function run_command(command, args, out, host)
+  core.log.level(args.log_level)
+  local stopped_by, alive, ok, code, err = run_until_signal(function()
+    return command.run(args, out)
+  end, host)
+  if stopped_by then return stopped_by end
+  if not alive then return out:fail(as_error(ok)) end
+  if not ok then return out:fail(as_error(code)) end
+  if err then return out:fail(as_error(err)) end
+  return code or 0
+end
+
+-- Whether --json was given, for errors that come before the words are parsed.
+local function asks_for_json(words)
+  for _, word in ipairs(words) do
+    if word == "--" then break end
+    if word == "--json" then return true end
+  end
+  return os.getenv "IFLOW_JSON" == "1"
+end
+
+local function dispatch(words, out, host, leading_json)
+  local name, command, rest = find_command(words, host)
+  if not name then return out:fail(command) end
+  out.name = name
+  if parser.wants_help(rest) then return print_help(out, name, command) end
+  local args, err = parser.parse(name, command, rest, os.getenv)
+  if not args then return out:fail(err) end
+  out.json_mode = leading_json or args.json
+  return run_command(command, args, out, host)
+end
+
+-- `help NAME` is `NAME --help`; only --json may stand before the command.
+local function main(words, host)
+  local out = output.new("iflow", asks_for_json(words), host.exit_codes)
+  local leading_json = words[1] == "--json"
+  if leading_json then words = tail(words) end
+  local word = words[1]
+  if word == nil then
+    return out:fail(select(2, usage_error "no command was given"))
+  elseif word == "--help" or word == "-h" or (word == "help" and #words == 1) then
+    return print_help(out, "iflow", overview(host))
+  elseif word == "--version" then
+    out:result(function() out:print("iflow " .. host.version) end, { version = host.version })
+    return 0
+  elseif word == "help" then
+    words = tail(words)
+    words[#words + 1] = "--help"
+  elseif word:find "^%-" then
+    return out:fail(select(2, usage_error(("option '%s' must follow the command"):format(word))))
+  end
+  return dispatch(words, out, host, leading_json)
+end
+
+return main

@@ -1,0 +1,87 @@
+-- tenant.lua -- the options with which every command that speaks to a tenant is told who it is and
+-- how to get there, and the tenant they make. Spelled as in curl where curl has the same.
+local core = require "iflow.core"
+local errors = require "iflow.error"
+
+local tenant = {}
+
+-- curl takes the passphrase behind a colon; here no secret stands on a command line.
+local function certificate_file(word)
+  local file = io.open(word, "rb")
+  if file then
+    file:close()
+    return word
+  end
+  if word:find(":", 1, true) and io.open(word:match "^(.*):", "rb") then
+    return nil, "carries a passphrase; give it with --pass-file instead"
+  end
+  return word
+end
+
+-- As long as the user name stands in an environment variable it is not in the list of processes.
+local function proxy_url(word, from_variable)
+  if not from_variable and word:find "^[^/]*/*[^/@]*:[^/@]*@" then
+    return nil, "carries a password; give it in the variable IFLOW_PROXY or https_proxy"
+  end
+  return word
+end
+
+--- Option rows for the table of a command.
+tenant.options = {
+  { "--service-key", value = "FILE", help = "service key as downloaded from the BTP cockpit" },
+  { "--url", value = "URL", help = "base of TO instead of the service key's url" },
+  { "--cacert", value = "FILE", help = "trust these roots (PEM) instead of the system's" },
+  { "-E --cert", value = "FILE", convert = certificate_file,
+    help = "client certificate with its chain: PEM, DER or PKCS#12" },
+  { "--key", value = "FILE", help = "private key of --cert, when it is not in the same file" },
+  { "--cert-type", value = "TYPE", choices = { "PEM", "DER", "P12" },
+    help = "accepted as in curl; the type is found by the content" },
+  { "--pass-file", value = "FILE", help = "file whose first line is the passphrase of the key" },
+  { "-x --proxy", value = "URL", convert = proxy_url,
+    help = "proxy; without it https_proxy and no_proxy of the environment count" },
+  { "--connect-timeout", value = "SECONDS", type = "duration",
+    help = "for name, connection and TLS (default: 30)" },
+  { "-m --max-time", value = "SECONDS", type = "duration",
+    help = "for one call, from getting a connection to the last byte (default: 60)" },
+  { "--token-cache", value = "on|off|DIR", default = "on",
+    help = "share tokens with other runs through an encrypted file" },
+  { "--scope", value = "SCOPES", help = "ask the token server for these scopes only" },
+  { "--grant-type-in", value = "PLACE", choices = { "body", "query" },
+    help = "where grant_type goes in the token request" },
+  { "--client-auth", value = "WAY", choices = { "basic", "body" },
+    help = "how the client secret goes to the token server" },
+  { "-v --verbose", flag = true,
+    help = "show heads of requests and answers on standard error, without secrets" },
+}
+
+--- The rows of a command: its own first.
+function tenant.with(rows)
+  return table.move(tenant.options, 1, #tenant.options, #rows + 1, rows)
+end
+
+local caches = { on = true, off = false }
+
+--- What iflow.tenant is given for the parsed words.
+function tenant.settings(args)
+  local cache = caches[args.token_cache]
+  if cache == nil then cache = args.token_cache end
+  return {
+    service_key = args.service_key, url = args.url, cacert = args.cacert, cert = args.cert,
+    key = args.key, pass_file = args.pass_file, proxy = args.proxy, scope = args.scope,
+    connect_timeout = args.connect_timeout, timeout = args.max_time, token_cache = cache,
+    grant_type_in = args.grant_type_in, client_auth = args.client_auth,
+    verbose = args.verbose or nil,
+  }
+end
+
+--- The tenant for the parsed words, or nil, err. The caller closes it.
+function tenant.open(args)
+  if args.service_key == nil then
+    return nil, errors.new { code = "usage.invalid", message = "no service key was given",
+      hint = "name the file with --service-key or in the variable IFLOW_SERVICE_KEY" }
+  end
+  if args.verbose and args.log_level ~= "trace" then core.log.level "debug" end
+  return require "iflow.tenant" (tenant.settings(args))
+end
+
+return tenant
