@@ -391,6 +391,11 @@ const char *ifl_http1_method(const ifl_http1 *p)
   return llhttp_method_name((llhttp_method_t)p->ll.method);
 }
 
+int ifl_http1_minor(const ifl_http1 *p)
+{
+  return p->ll.http_minor;
+}
+
 const char *ifl_http1_target(const ifl_http1 *p)
 {
   return p->head_done ? p->start.data + p->target_at : "";

@@ -58,6 +58,7 @@ int ifl_http1_eof(ifl_http1 *p, iflow_error *err);
 int ifl_http1_status(const ifl_http1 *p);
 const char *ifl_http1_reason(const ifl_http1 *p);
 const char *ifl_http1_method(const ifl_http1 *p);
+int ifl_http1_minor(const ifl_http1 *p); /* 0 or 1: HTTP/1.0 or HTTP/1.1 */
 const char *ifl_http1_target(const ifl_http1 *p);
 struct ifl_headers *ifl_http1_headers(ifl_http1 *p);
 struct ifl_headers *ifl_http1_trailers(ifl_http1 *p);
