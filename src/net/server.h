@@ -26,10 +26,10 @@ struct ifl_server_opts {
   int min_tls, max_tls; /* TLS1_2_VERSION, TLS1_3_VERSION; 0: the default */
 
   size_t max_connections;   /* 2,000 by default; more are closed at accept */
-  int64_t head_timeout_ms;  /* from first byte to end of head: 20 s */
+  int64_t head_timeout_ms;  /* the TLS handshake; then from first byte to end of head: 20 s */
   int64_t body_gap_ms;      /* longest pause between bytes of a body: 20 s (sap-reference 5.6) */
-  int64_t idle_timeout_ms;  /* between requests: 60 s (CF router keep-alive) */
-  int64_t total_timeout_ms; /* 10 min */
+  int64_t idle_timeout_ms;  /* between requests, and for a peer that takes no answer: 60 s */
+  int64_t total_timeout_ms; /* from the first byte of a request to the last of its answer: 10 min */
 
   /* The head of a request is complete; the body follows through ifl_incoming_read. */
   void (*request)(void *payload, ifl_incoming *in);
@@ -70,12 +70,16 @@ int ifl_incoming_read(ifl_incoming *in,
                                    const iflow_error *err),
                       void *payload, iflow_error *err);
 
-/* Sends the whole answer; Content-Length, Date and Connection are the server's own. A body that was
- * not read is discarded up to 64 KiB, else the connection closes after the answer. */
+/* Sends the whole answer (copied; at most IFL_ANSWER_MAX bytes, more is for begin and write).
+ * Content-Length, Transfer-Encoding, Date and Connection are the server's own and dropped from
+ * headers, but "Connection: close" is followed. A body that was not read is discarded up to 64 KiB,
+ * else the connection closes after the answer. Errors: IFLOW_EINVAL (status outside 200 to 599,
+ * answered twice), IFLOW_ELIMIT, IFLOW_ERESET (the peer is gone), IFLOW_ENOMEM. */
+#define IFL_ANSWER_MAX ((size_t)64 * 1024 * 1024)
 int ifl_incoming_answer(ifl_incoming *in, int status, const struct ifl_headers *headers,
                         const void *body, size_t n, iflow_error *err);
-/* Streamed answer: head (chunked, unless length >= 0), then pieces, last with n = 0. sent is called
- * once the piece has left. */
+/* Streamed answer: head (chunked, unless length >= 0), then pieces (copied), last with n = 0. sent is
+ * called once the piece has left, from the loop; one write at a time. sent may be NULL. */
 int ifl_incoming_begin(ifl_incoming *in, int status, const struct ifl_headers *headers,
                        int64_t length, iflow_error *err);
 int ifl_incoming_write(ifl_incoming *in, const void *data, size_t n,
@@ -84,7 +88,8 @@ int ifl_incoming_write(ifl_incoming *in, const void *data, size_t n,
 void ifl_incoming_abort(ifl_incoming *in);
 /* Called once when the peer is gone before the answer was complete. */
 void ifl_incoming_on_gone(ifl_incoming *in, void (*gone)(void *payload), void *payload);
-/* The owner is done with it: an unanswered one gets a 500. */
+/* The owner is done with it: an unanswered one gets a 500 (408 when its body stalled), a half
+ * answered one is cut. The next request of the connection is read only after this. */
 void ifl_incoming_release(ifl_incoming *in);
 
 #endif
