@@ -1,34 +1,70 @@
 /* token_retry.c -- see token_retry.h. */
 #include "auth/token_retry.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #define TRIES_MAX 4 /* one request and three retries */
 
-/* "Wed, 21 Oct 2015 07:28:00 GMT", the one form that senders may produce. -1: something else. */
-static int64_t date_ms(const char *text)
+/* ---- dates ----------------------------------------------------------------------------------- */
+
+struct parts {
+  int day, month, year, hour, min, sec; /* -1: not seen yet */
+};
+
+static int month_of(const char *word, size_t n)
 {
-  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  struct tm tm = { 0 };
-  char month[4] = "";
-  int day, year, hour, min, sec, used = 0;
-  if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, month, &year, &hour,
-             &min, &sec, &used) != 6 ||
-      used == 0)
-    return -1;
-  const char *m = strlen(month) == 3 ? strstr(months, month) : NULL;
-  if (m == NULL || (m - months) % 3 != 0 || day < 1 || day > 31 || year < 1970) return -1;
-  tm.tm_mday = day;
-  tm.tm_mon = (int)((m - months) / 3);
-  tm.tm_year = year - 1900;
-  tm.tm_hour = hour;
-  tm.tm_min = min;
-  tm.tm_sec = sec;
-  return (int64_t)timegm(&tm) * 1000;
+  static const char names[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+  for (int i = 0; n >= 3 && i < 12; i++)
+    if (strncasecmp(word, names + 3 * i, 3) == 0) return i;
+  return -1;
 }
+
+/* One word of a date, by RFC 6265, 5.1.1: its form tells which part it is. */
+static void take_word(struct parts *p, const char *word, size_t n)
+{
+  char text[16] = "";
+  int h, m, s;
+  if (n >= sizeof text) return;
+  memcpy(text, word, n);
+  size_t digits = strspn(text, "0123456789");
+  if (digits < n && p->hour < 0 && sscanf(text, "%2d:%2d:%2d", &h, &m, &s) == 3) {
+    p->hour = h, p->min = m, p->sec = s;
+  } else if (digits == n && n <= 2 && p->day < 0) {
+    p->day = atoi(text);
+  } else if (digits == n && (n == 2 || n == 4) && p->year < 0) {
+    p->year = atoi(text);
+    if (n == 2) p->year += p->year < 70 ? 2000 : 1900;
+  } else if (digits == 0 && p->month < 0) {
+    p->month = month_of(text, n);
+  }
+}
+
+int64_t ifl_http_date_ms(const char *text, size_t n)
+{
+  struct parts p = { -1, -1, -1, -1, -1, -1 };
+  for (size_t i = 0, start; i < n; i++) {
+    for (start = i; i < n && (isalnum((unsigned char)text[i]) || text[i] == ':'); i++) continue;
+    if (i > start) take_word(&p, text + start, i - start);
+  }
+  if (p.day < 1 || p.day > 31 || p.month < 0 || p.year < 1601 || p.hour < 0 || p.hour > 23 ||
+      p.min > 59 || p.sec > 60)
+    return -1;
+  struct tm tm = { .tm_mday = p.day,
+                   .tm_mon = p.month,
+                   .tm_year = p.year - 1900,
+                   .tm_hour = p.hour,
+                   .tm_min = p.min,
+                   .tm_sec = p.sec };
+  int64_t ms = (int64_t)timegm(&tm) * 1000;
+  return ms < 0 ? 0 : ms; /* before 1970: long ago is all that matters */
+}
+
+/* ---- waits ----------------------------------------------------------------------------------- */
 
 static int64_t capped(int64_t ms)
 {
@@ -43,7 +79,7 @@ int64_t ifl_retry_after_ms(const struct ifl_headers *headers, int64_t now_ms)
   size_t digits = strspn(text, "0123456789");
   if (text[digits] == '\0')
     return digits > 9 ? IFL_RETRY_AFTER_MAX_MS : capped((int64_t)strtol(text, NULL, 10) * 1000);
-  int64_t at = date_ms(text);
+  int64_t at = ifl_http_date_ms(text, strlen(text));
   return at < 0 ? -1 : capped(at - now_ms);
 }
 
