@@ -9,6 +9,8 @@
 #include "net/tls.h"
 
 /* One opener a file: pushes the table of its submodule (require "iflow.core".<name>). */
+int ifl_open_error(lua_State *L);
+int ifl_open_suggest(lua_State *L);
 int ifl_open_json(lua_State *L);
 int ifl_open_secret(lua_State *L);
 int ifl_open_log(lua_State *L);

@@ -5,7 +5,12 @@
  *   ifl_wait_begin(L, &op->wait);                   raises outside a task
  *   if (start(…, on_done, op, &err) < 0) return ifl_pusherror(L, &err);
  *   return ifl_await(L, &op->wait, (lua_KContext)op, continuation);
- * and on_done, called by the engine, only fills the struct and calls ifl_wait_done(&op->wait). */
+ * and on_done, called by the engine, only fills the struct and calls ifl_wait_done(&op->wait).
+ *
+ * What a cancelled wait leaves behind is freed at once when the class of op has the metamethod
+ * __cancel (usually the same function as __gc, which must be safe to repeat): it is called with the
+ * userdata whose address was passed as ctx, if that userdata is on the waiting function's stack.
+ * Without __cancel the op lives until the collector comes by. */
 #ifndef IFL_BIND_TASK_H
 #define IFL_BIND_TASK_H
 
@@ -17,7 +22,8 @@
 
 struct ifl_task;
 
-/* Who waits: a task and its generation. A stale or double completion does nothing. */
+/* Who waits: a task and its generation. A stale or double completion does nothing, also when the
+ * task has ended: its memory is reused for tasks only, until the state is closed. */
 struct ifl_wait {
   struct ifl_task *task;
   uint64_t generation;
@@ -28,18 +34,20 @@ iflow_loop *ifl_loop(lua_State *L);
 ifl_client *ifl_http_client(lua_State *L); /* made on first use; raises when that fails */
 
 /* Remembers the running task. Raises "waits, so it must be called inside iflow.run" outside one,
- * and names the case of a coroutine that the script resumes itself. */
+ * and names the case of a coroutine that the script resumes itself. A task that was cancelled gets
+ * the error task.canceled here. */
 void ifl_wait_begin(lua_State *L, struct ifl_wait *w);
 /* Marks the waiter ready; callable from any engine callback; never touches Lua. */
 void ifl_wait_done(struct ifl_wait *w);
 /* Yields until ifl_wait_done; then k runs with ctx, protected, in the task. If it was done before
  * the yield, k runs at once. k may call ifl_wait_begin and ifl_await again. When the task is
- * cancelled the wait raises the error task.canceled inside the coroutine. */
+ * cancelled the wait raises the error task.canceled inside the coroutine; a wait that was done
+ * before the cancellation still completes, and the next one raises. */
 int ifl_await(lua_State *L, struct ifl_wait *w, lua_KContext ctx, lua_KFunction k);
 
-/* Starts the function at the top of L's stack (below it nargs arguments are not taken) as a task of
- * its own, from C: used by the server to run a handler a request. Pops function and nargs. Raises
- * only when memory is out. */
+/* Starts a function as a task of its own, from C: used by the server to run a handler a request.
+ * The stack holds, as for lua_call, the function and above it nargs arguments; all are popped.
+ * Raises when memory is out, and outside iflow.run. */
 void ifl_task_spawn(lua_State *L, int nargs);
 
 int ifl_open_task(lua_State *L);

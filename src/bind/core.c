@@ -1,0 +1,25 @@
+/* core.c -- require "iflow.core": a table of submodules, one a binding file. lua/iflow.lua is the
+ * face that users see. A new binding file adds its opener to bind.h and one line to the list here. */
+#include "bind/bind.h"
+#include "bind/runtime.h"
+
+IFLOW_API int luaopen_iflow_core(lua_State *L);
+
+static const luaL_Reg submodules[] = {
+  { "task", ifl_open_task },     { "error", ifl_open_error }, { "suggest", ifl_open_suggest },
+  { "secret", ifl_open_secret }, { "log", ifl_open_log },     { NULL, NULL },
+};
+
+int luaopen_iflow_core(lua_State *L)
+{
+  ifl_runtime_open(L); /* the first userdata: finalized after everything that uses it */
+  ifl_util_open(L);
+  lua_createtable(L, 0, sizeof submodules / sizeof *submodules);
+  for (const luaL_Reg *m = submodules; m->name != NULL; m++) {
+    m->func(L);
+    lua_setfield(L, -2, m->name);
+  }
+  lua_pushstring(L, iflow_version());
+  lua_setfield(L, -2, "version");
+  return 1;
+}

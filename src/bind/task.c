@@ -1,0 +1,686 @@
+/* task.c -- the scheduler: the only file that resumes a coroutine. See task.h for bindings that
+ * wait, and STYLE, section 3, for the six rules it keeps.
+ *
+ * A state has one runtime (loop, client, tasks), a userdata made before every other one, so that it
+ * is finalized last. iflow.run resumes a snapshot of the ready queue, then turns the loop, until
+ * every task has ended. Waking allocates nothing: queue, timers and lists are threaded through the
+ * control blocks. Nothing between two resumes can raise, except where a protected call says so. */
+#include "base/error.h"
+#include "bind/bind.h"
+#include "bind/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNTIME       "iflow.runtime"
+#define SWALLOWED_MAX 16 /* waits of a cancelled task that raise before the task is closed */
+
+/* Addresses are the keys of the registry, so a look-up cannot allocate. */
+static const char runtime_key = 0; /* the runtime */
+static const char tasks_key = 0; /* { [lightuserdata of handle] = handle }: anchors living tasks */
+static const char signals_key = 0; /* { [signal number] = function } */
+
+/* ---- the runtime ---- */
+
+static struct ifl_runtime *find_runtime(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &runtime_key);
+  struct ifl_runtime *rt = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return rt;
+}
+
+struct ifl_runtime *ifl_runtime(lua_State *L)
+{
+  struct ifl_runtime *rt = find_runtime(L);
+  if (rt == NULL || rt->loop == NULL) ifl_raise(L, "iflow is closed: the Lua state is ending");
+  return rt;
+}
+
+iflow_loop *ifl_loop(lua_State *L)
+{
+  return ifl_runtime(L)->loop;
+}
+
+ifl_client *ifl_http_client(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  static const struct ifl_client_opts opts = { .connections = 64, .idle_ms = 55000 };
+  iflow_error err = { 0 };
+  if (rt->client == NULL && ifl_client_new(&rt->client, rt->loop, &opts, &err) < 0) {
+    ifl_pusherrortable(L, &err);
+    lua_error(L);
+  }
+  return rt->client;
+}
+
+static void free_blocks(struct ifl_task *t, struct ifl_task *(*next)(struct ifl_task *))
+{
+  while (t != NULL) {
+    struct ifl_task *following = next(t);
+    ifl_timer_stop(&t->timer);
+    free(t);
+    t = following;
+  }
+}
+
+static struct ifl_task *next_older(struct ifl_task *t)
+{
+  return t->older;
+}
+
+static struct ifl_task *next_unused(struct ifl_task *t)
+{
+  return t->next;
+}
+
+static int runtime_gc(lua_State *L)
+{
+  struct ifl_runtime *rt = luaL_checkudata(L, 1, RUNTIME);
+  free_blocks(rt->newest, next_older);
+  free_blocks(rt->unused, next_unused);
+  ifl_client_free(rt->client);
+  iflow_loop_free(rt->loop);
+  memset(rt, 0, sizeof *rt);
+  return 0;
+}
+
+void ifl_runtime_open(lua_State *L)
+{
+  static const luaL_Reg meta[] = { { "__gc", runtime_gc }, { NULL, NULL } };
+  iflow_error err = { 0 };
+  if (find_runtime(L) != NULL) return; /* a second require in the same state */
+  ifl_newclass(L, RUNTIME, NULL, meta);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &signals_key);
+  struct ifl_runtime *rt = ifl_newud(L, sizeof *rt, RUNTIME, 0);
+  if (iflow_loop_new(&rt->loop, &err) < 0) {
+    ifl_pusherrortable(L, &err);
+    lua_error(L);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &runtime_key);
+}
+
+/* ---- waking ---- */
+
+static void enqueue(struct ifl_task *t)
+{
+  struct ifl_runtime *rt = t->rt;
+  t->state = IFL_TASK_READY;
+  t->next = NULL;
+  if (rt->ready_last != NULL) rt->ready_last->next = t;
+  else rt->ready_first = t;
+  rt->ready_last = t;
+  rt->ready++;
+}
+
+static struct ifl_task *dequeue(struct ifl_runtime *rt)
+{
+  struct ifl_task *t = rt->ready_first;
+  rt->ready_first = t->next;
+  if (rt->ready_first == NULL) rt->ready_last = NULL;
+  rt->ready--;
+  return t;
+}
+
+static void leave_joined(struct ifl_task *t)
+{
+  if (t->joins == NULL) return;
+  struct ifl_task **p = &t->joins->joiners;
+  while (*p != t) p = &(*p)->join_next;
+  *p = t->join_next;
+  t->joins = NULL;
+}
+
+/* The wait is over, however: nothing may reach it any more. */
+static void end_wait(struct ifl_task *t)
+{
+  t->generation++;
+  t->parked = false;
+  ifl_timer_stop(&t->timer);
+  leave_joined(t);
+}
+
+void ifl_task_wake(struct ifl_task *t)
+{
+  if (t->state == IFL_TASK_WAITING) {
+    end_wait(t);
+    enqueue(t);
+  } else if (t->state == IFL_TASK_RUNNING) {
+    t->woken = true; /* done before it could yield */
+  }
+}
+
+void ifl_wait_done(struct ifl_wait *w)
+{
+  if (w->task != NULL && w->task->generation == w->generation) ifl_task_wake(w->task);
+}
+
+static void on_timer(void *payload)
+{
+  struct ifl_task *t = payload;
+  t->timed_out = true;
+  ifl_task_wake(t);
+}
+
+void ifl_task_set_timer(struct ifl_task *t, int64_t ms)
+{
+  if (ms >= 0) ifl_timer_start(t->rt->loop, &t->timer, ms, on_timer, t);
+}
+
+/* ---- waiting ---- */
+
+static void push_error(lua_State *L, int code, const char *text)
+{
+  iflow_error err = { 0 };
+  ifl_fail(&err, code, "%s", text);
+  ifl_pusherrortable(L, &err);
+}
+
+int ifl_task_raise_canceled(lua_State *L)
+{
+  push_error(L, IFLOW_ECANCELED, "the task was cancelled while it waited");
+  lua_error(L);
+  abort(); /* not reached */
+}
+
+static void refuse_wait(lua_State *L, const char *why)
+{
+  lua_Debug ar;
+  const char *name = NULL;
+  if (lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar)) name = ar.name;
+  ifl_raise(L, "'%s' waits, %s", name != NULL ? name : "?", why);
+}
+
+/* A task that catches its cancellation and goes on gets it at every wait; one that never stops
+ * waiting is yielded away for good and closed by the scheduler. */
+static void raise_again(lua_State *L, struct ifl_task *t)
+{
+  if (++t->swallowed > SWALLOWED_MAX) {
+    t->state = IFL_TASK_CLOSING;
+    lua_yield(L, 0);
+  }
+  ifl_task_raise_canceled(L);
+}
+
+struct ifl_task *ifl_task_begin(lua_State *L)
+{
+  struct ifl_task *t = ifl_runtime(L)->current;
+  if (t == NULL)
+    refuse_wait(L, "so it must be called inside iflow.run: iflow.run(function() … end)");
+  if (t->co != L)
+    refuse_wait(L,
+                "but it was called in a coroutine that the script resumes itself; call it in the "
+                "task, or make the coroutine a task with iflow.spawn");
+  if (!lua_isyieldable(L))
+    refuse_wait(L, "but a function that cannot wait is between it and its task: a comparison for "
+                   "table.sort, a replacement for string.gsub, require, a finalizer or __close "
+                   "after an error");
+  if (t->canceled) raise_again(L, t);
+  t->generation++;
+  t->woken = t->timed_out = t->interrupted = false;
+  return t;
+}
+
+void ifl_wait_begin(lua_State *L, struct ifl_wait *w)
+{
+  struct ifl_task *t = ifl_task_begin(L);
+  w->task = t;
+  w->generation = t->generation;
+}
+
+/* Frees what the interrupted wait was for: the userdata at address ctx, if its class wants that. */
+static void release_op(lua_State *L, lua_KContext ctx)
+{
+  luaL_checkstack(L, 4, NULL);
+  for (int i = lua_gettop(L); i > 0 && ctx != 0; i--) {
+    if (lua_type(L, i) != LUA_TUSERDATA || lua_touserdata(L, i) != (void *)ctx) continue;
+    if (luaL_getmetafield(L, i, "__cancel") == LUA_TNIL) return;
+    lua_pushvalue(L, i);
+    lua_call(L, 1, 0);
+    return;
+  }
+}
+
+static int resumed(lua_State *L, int status, lua_KContext ctx)
+{
+  struct ifl_task *t = (struct ifl_task *)ctx;
+  (void)status;
+  if (t->rt->current != t || t->co != L)
+    return luaL_error(L, "a task that waits was resumed with coroutine.resume; only what it waits "
+                         "for can resume it");
+  lua_KContext op = t->ctx;
+  if (!t->interrupted) return t->k(L, LUA_YIELD, op);
+  release_op(L, op);
+  return ifl_task_raise_canceled(L);
+}
+
+int ifl_task_await(lua_State *L, struct ifl_task *t, lua_KContext ctx, lua_KFunction k)
+{
+  if (t->woken) {
+    end_wait(t);
+    return k(L, LUA_OK, ctx);
+  }
+  t->k = k;
+  t->ctx = ctx;
+  t->state = IFL_TASK_WAITING;
+  return lua_yieldk(L, 0, (lua_KContext)t, resumed);
+}
+
+int ifl_await(lua_State *L, struct ifl_wait *w, lua_KContext ctx, lua_KFunction k)
+{
+  return ifl_task_await(L, w->task, ctx, k);
+}
+
+void ifl_task_cancel(struct ifl_task *t)
+{
+  t->canceled = true;
+  if (t->state != IFL_TASK_WAITING) return; /* a wait that is done completes; the next one raises */
+  t->interrupted = true;
+  end_wait(t);
+  enqueue(t);
+}
+
+/* ---- birth and end of a task ---- */
+
+/* Anchors the handle at the top of the stack in the table of living tasks, or lets it go. */
+static void anchor(lua_State *L, struct ifl_task_handle *h, bool alive)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  if (alive) lua_pushvalue(L, -2);
+  else lua_pushnil(L);
+  lua_rawsetp(L, -2, h);
+  lua_pop(L, 1);
+}
+
+static void push_handle(lua_State *L, const struct ifl_task_handle *h)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
+  lua_rawgetp(L, -1, h);
+  lua_remove(L, -2);
+}
+
+static struct ifl_task *take_block(struct ifl_runtime *rt)
+{
+  struct ifl_task *t = rt->unused;
+  if (t == NULL) return calloc(1, sizeof *t);
+  uint64_t generation = t->generation;
+  rt->unused = t->next;
+  memset(t, 0, sizeof *t);
+  t->generation = generation + 1;
+  return t;
+}
+
+static void add_living(struct ifl_runtime *rt, struct ifl_task *t)
+{
+  t->rt = rt;
+  t->older = rt->newest;
+  if (rt->newest != NULL) rt->newest->newer = t;
+  rt->newest = t;
+  rt->tasks++;
+}
+
+static void remove_living(struct ifl_runtime *rt, struct ifl_task *t)
+{
+  if (t->newer != NULL) t->newer->older = t->older;
+  else rt->newest = t->older;
+  if (t->older != NULL) t->older->newer = t->newer;
+  rt->tasks--;
+  t->generation++;
+  t->next = rt->unused;
+  rt->unused = t;
+}
+
+void ifl_task_new(lua_State *L, int nargs)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  int fn = lua_gettop(L) - nargs;
+  if (!rt->running) ifl_raise(L, "a task is started inside iflow.run: iflow.run(function() … end)");
+  if (rt->tasks >= IFL_TASKS_MAX) ifl_raise(L, "more than %u tasks", IFL_TASKS_MAX);
+  luaL_checkstack(L, 6, NULL);
+  struct ifl_task_handle *h = ifl_newud(L, sizeof *h, IFL_TASK, 3);
+  lua_State *co = lua_newthread(L);
+  lua_setiuservalue(L, -2, 1);
+  if (!lua_checkstack(co, nargs + 1)) luaL_error(L, "too many arguments");
+  anchor(L, h, true);
+  struct ifl_task *t = take_block(rt); /* last: from here on nothing raises */
+  if (t == NULL) {
+    anchor(L, h, false);
+    luaL_error(L, "not enough memory");
+  }
+  lua_insert(L, fn);
+  lua_xmove(L, co, nargs + 1);
+  t->co = co;
+  t->handle = h;
+  t->nargs = nargs;
+  h->task = t;
+  add_living(rt, t);
+  enqueue(t);
+}
+
+void ifl_task_spawn(lua_State *L, int nargs)
+{
+  ifl_task_new(L, nargs);
+  lua_pop(L, 1);
+}
+
+/* Ends the task in the books. Its results or error are stored; joiners and the run look there. */
+static void retire(lua_State *L, struct ifl_task *t, enum ifl_outcome outcome)
+{
+  t->handle->outcome = outcome;
+  t->handle->task = NULL;
+  while (t->joiners != NULL) ifl_task_wake(t->joiners); /* which takes it off the list */
+  ifl_timer_stop(&t->timer);
+  lua_pushnil(L);
+  anchor(L, t->handle, false);
+  lua_pop(L, 1);
+  remove_living(t->rt, t);
+}
+
+/* ---- how a task fails ----
+ *
+ * Making an error value allocates, so it is done in a protected call by one of these. They get the
+ * coroutine and return the value, its traceback (or nil), and whether it is the cancellation. */
+
+static bool is_canceled_error(lua_State *L, int idx)
+{
+  if (!ifl_iserror(L, idx)) return false;
+  lua_getfield(L, idx, "code");
+  lua_pushstring(L, iflow_error_name(IFLOW_ECANCELED));
+  bool same = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return same;
+}
+
+/* The coroutine raised: its error is on top of its stack, which is not unwound yet. */
+static int describe_raised(lua_State *L)
+{
+  lua_State *co = lua_touserdata(L, 1);
+  luaL_checkstack(co, 1, NULL);
+  lua_pushvalue(co, -1);
+  lua_xmove(co, L, 1);
+  bool canceled = is_canceled_error(L, 2);
+  if (canceled) lua_pushnil(L);
+  else luaL_traceback(L, co, NULL, 0);
+  lua_pushboolean(L, canceled);
+  return 3;
+}
+
+static int describe_canceled(lua_State *L)
+{
+  push_error(L, IFLOW_ECANCELED, "the task was cancelled");
+  lua_pushnil(L);
+  lua_pushboolean(L, 1);
+  return 3;
+}
+
+static int describe_yielded(lua_State *L)
+{
+  lua_State *co = lua_touserdata(L, 1);
+  lua_pushliteral(L, "coroutine.yield was called in a task, outside of a coroutine of the script's "
+                     "own; to let other tasks run, call iflow.sleep(0)");
+  luaL_traceback(L, co, NULL, 0);
+  lua_pushboolean(L, 0);
+  return 3;
+}
+
+static int describe_deadlock(lua_State *L)
+{
+  struct ifl_runtime *rt = lua_touserdata(L, 1);
+  iflow_error err = { 0 };
+  ifl_fail(&err, IFLOW_EDEADLOCK,
+           "every task waits for another one (%zu of them) and nothing else "
+           "is open that could wake one",
+           rt->tasks);
+  ifl_pusherrortable(L, &err);
+  lua_pushnil(L);
+  lua_pushboolean(L, 0);
+  return 3;
+}
+
+/* Pushes value, traceback and flag. Cannot raise: out of memory is then the error itself. */
+static void describe(lua_State *L, lua_CFunction how, void *arg)
+{
+  lua_pushcfunction(L, how);
+  lua_pushlightuserdata(L, arg);
+  if (lua_pcall(L, 1, 3, 0) == LUA_OK) return;
+  lua_pushnil(L);
+  lua_pushboolean(L, 0);
+}
+
+/* ---- iflow.run ---- */
+
+enum { MAIN = 1, FAILURE = 2, FAILURE_TRACE = 3 }; /* stack of run_body */
+
+/* Takes value and traceback (at the top, popped) as the error that ends the run; the first counts. */
+static void set_failure(lua_State *L, struct ifl_runtime *rt)
+{
+  if (rt->failed) {
+    lua_pop(L, 2);
+    return;
+  }
+  rt->failed = true;
+  lua_replace(L, FAILURE_TRACE);
+  lua_replace(L, FAILURE);
+}
+
+static void fail(lua_State *L, struct ifl_task *t, lua_CFunction how)
+{
+  struct ifl_task_handle *h = t->handle;
+  struct ifl_runtime *rt = t->rt;
+  describe(L, how, t->co);
+  bool canceled = lua_toboolean(L, -1) && t->canceled;
+  lua_pop(L, 1);
+  push_handle(L, h); /* value, traceback, handle */
+  lua_pushvalue(L, -3);
+  lua_setiuservalue(L, -2, 2);
+  lua_pushvalue(L, -2);
+  lua_setiuservalue(L, -2, 3);
+  ifl_closethread(t->co, L); /* now: it runs what is left of the task's __close */
+  lua_pushnil(L);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+  bool wanted = t->joiners != NULL;
+  retire(L, t, canceled ? IFL_CANCELED : IFL_FAILED);
+  if (lua_touserdata(L, MAIN) == h || (!canceled && !wanted)) set_failure(L, rt);
+  else lua_pop(L, 2);
+}
+
+static void succeed(lua_State *L, struct ifl_task *t, int nresults)
+{
+  t->handle->nresults = nresults;
+  if (nresults == 0) { /* nothing to keep the coroutine for */
+    push_handle(L, t->handle);
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, 1);
+    lua_pop(L, 1);
+  }
+  retire(L, t, IFL_RETURNED);
+}
+
+static void resume(lua_State *L, struct ifl_task *t)
+{
+  struct ifl_runtime *rt = t->rt;
+  int nargs = t->nargs, nresults = 0;
+  bool stillborn = !t->started && t->canceled;
+  t->nargs = 0;
+  t->started = true;
+  t->state = IFL_TASK_RUNNING;
+  rt->current = t;
+  if (stillborn) {
+    fail(L, t, describe_canceled);
+  } else {
+    int status = lua_resume(t->co, L, nargs, &nresults);
+    if (status == LUA_OK) succeed(L, t, nresults);
+    else if (status != LUA_YIELD) fail(L, t, describe_raised);
+    else if (t->state == IFL_TASK_CLOSING) fail(L, t, describe_canceled);
+    else if (t->state == IFL_TASK_RUNNING) fail(L, t, describe_yielded);
+  }
+  rt->current = NULL;
+}
+
+/* A snapshot: tasks that get ready meanwhile wait for the next turn, or they would starve I/O. */
+static void resume_ready(lua_State *L, struct ifl_runtime *rt)
+{
+  for (size_t n = rt->ready; n > 0; n--) resume(L, dequeue(rt));
+}
+
+static void cancel_all(struct ifl_runtime *rt)
+{
+  rt->ending = true;
+  for (struct ifl_task *t = rt->newest; t != NULL; t = t->older) ifl_task_cancel(t);
+}
+
+static bool nothing_open(const struct ifl_runtime *rt)
+{
+  struct ifl_counts c = ifl_loop_counts(rt->loop);
+  return c.operations == 0 && c.sockets == 0 && c.timers == 0;
+}
+
+static void start_signal_tasks(lua_State *L, struct ifl_runtime *rt)
+{
+  rt->any_signal = false;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &signals_key);
+  for (int signum = 1; signum < IFL_SIGNALS_MAX; signum++) {
+    if (!rt->signaled[signum]) continue;
+    rt->signaled[signum] = false;
+    if (lua_rawgeti(L, -1, signum) == LUA_TNIL) {
+      lua_pop(L, 1);
+      continue;
+    }
+    ifl_task_spawn(L, 0);
+    rt->newest->canceled = false; /* a second Ctrl-C is heard while the run is ending */
+  }
+  lua_pop(L, 1);
+}
+
+static void turn(lua_State *L, struct ifl_runtime *rt)
+{
+  bool stuck = rt->ready == 0 && nothing_open(rt);
+  ifl_loop_turn(rt->loop, rt->ready > 0 || stuck ? 0 : -1);
+  if (rt->any_signal) start_signal_tasks(L, rt);
+  if (!stuck || rt->ready > 0 || !nothing_open(rt)) return;
+  describe(L, describe_deadlock, rt);
+  lua_pop(L, 1);
+  set_failure(L, rt);
+}
+
+/* Raises the error that ended the run; a text gets its traceback, an iflow.error the field. */
+static int raise_failure(lua_State *L)
+{
+  lua_settop(L, FAILURE_TRACE);
+  if (lua_isnil(L, FAILURE_TRACE)) {
+    lua_settop(L, FAILURE);
+  } else if (lua_type(L, FAILURE) == LUA_TSTRING) {
+    lua_pushfstring(L, "%s\n%s", lua_tostring(L, FAILURE), lua_tostring(L, FAILURE_TRACE));
+  } else {
+    ifl_settraceback(L, FAILURE, FAILURE_TRACE);
+    lua_settop(L, FAILURE);
+  }
+  return lua_error(L);
+}
+
+static int run_body(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  ifl_task_new(L, lua_gettop(L) - 1);
+  lua_pushnil(L);
+  lua_pushnil(L);
+  while (rt->tasks > 0) {
+    resume_ready(L, rt);
+    if (rt->failed && !rt->ending) cancel_all(rt);
+    if (rt->tasks > 0) turn(L, rt);
+  }
+  if (rt->failed) return raise_failure(L);
+  return ifl_task_push_outcome(L, MAIN);
+}
+
+/* Only when run_body itself ran out of memory: ends whatever is left without asking. */
+static void close_all(lua_State *L, struct ifl_runtime *rt)
+{
+  rt->ending = true;
+  while (rt->newest != NULL) {
+    struct ifl_task *t = rt->newest;
+    end_wait(t);
+    t->state = IFL_TASK_CLOSING;
+    rt->current = t;
+    ifl_closethread(t->co, L);
+    retire(L, t, IFL_CANCELED);
+  }
+  rt->ready_first = rt->ready_last = NULL;
+  rt->ready = 0;
+}
+
+int ifl_task_run(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  if (rt->running)
+    ifl_raise(L, "iflow.run is running already; inside it, iflow.spawn starts another task");
+  rt->running = true;
+  rt->failed = rt->ending = false;
+  lua_pushcfunction(L, run_body);
+  lua_insert(L, 1);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  if (rt->tasks > 0) close_all(L, rt);
+  rt->current = NULL;
+  rt->running = false;
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
+/* ---- for task_class.c ---- */
+
+int ifl_task_push_outcome(lua_State *L, int idx)
+{
+  struct ifl_task_handle *h = lua_touserdata(L, idx);
+  if (h->outcome == IFL_RETURNED) {
+    int n = h->nresults;
+    if (n == 0) return 0;
+    luaL_checkstack(L, n + 1, "too many results");
+    lua_getiuservalue(L, idx, 1);
+    lua_State *co = lua_tothread(L, -1);
+    lua_pop(L, 1); /* the handle holds it */
+    if (!lua_checkstack(co, n)) luaL_error(L, "too many results");
+    for (int i = 1; i <= n; i++) lua_pushvalue(co, i); /* copies: others may join too */
+    lua_xmove(co, L, n);
+    return n;
+  }
+  lua_pushnil(L);
+  lua_getiuservalue(L, idx, 2);
+  lua_getiuservalue(L, idx, 3);
+  ifl_wraperror(L, IFLOW_ESCRIPT);
+  return 2;
+}
+
+void ifl_task_push_current(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  if (rt->current != NULL) push_handle(L, rt->current->handle);
+  else lua_pushnil(L);
+}
+
+static void on_signal(void *payload, int signum)
+{
+  struct ifl_runtime *rt = payload;
+  if (signum <= 0 || signum >= IFL_SIGNALS_MAX) return;
+  rt->signaled[signum] = true;
+  rt->any_signal = true;
+}
+
+void ifl_task_set_signal(lua_State *L, int signum)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  iflow_error err = { 0 };
+  bool none = lua_isnil(L, -1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &signals_key);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, signum);
+  lua_pop(L, 1);
+  if (ifl_loop_signal(rt->loop, signum, none ? NULL : on_signal, rt, &err) < 0) {
+    ifl_pusherrortable(L, &err);
+    lua_error(L);
+  }
+}
