@@ -1,13 +1,14 @@
 -- cli.lua -- the command line of the host binary: finds the command, parses its words, runs it
 -- inside iflow.run and turns whatever happens into an exit code (DESIGN, section 7).
--- A command is a file lua/iflow/cmd/NAME.lua; its table is described in cli/parser.lua, and
+-- A command is a file lua/iflow/cmd/NAME.lua; its table is described in cli/rows.lua, and
 --   run = function(args, out) return exit_code | nil (0) | nil, err end
 -- gets the parsed words and an output object (cli/output.lua).
 local core = require "iflow.core"
-local errors = require "iflow.error"
+local errors = core.error
+local help = require "iflow.cli.help"
 local output = require "iflow.cli.output"
 local parser = require "iflow.cli.parser"
-local suggest = require "iflow.suggest"
+local nearest = core.suggest
 
 -- The words behind the first.
 local function tail(words) return table.move(words, 2, #words, 1, {}) end
@@ -17,12 +18,12 @@ local signals = { INT = 130, TERM = 143 }
 -- Finding the command ----------------------------------------------------------------------------
 
 local function usage_error(text, hint)
-  return nil, errors.new { code = "usage.invalid", message = text,
+  return nil, errors.make { code = "usage.invalid", message = text,
     hint = hint or "see: iflow --help" }
 end
 
 local function unknown(what, word, names, name)
-  local near = suggest.nearest(word, names)
+  local near = nearest(word, names)
   return usage_error(("unknown %s '%s'%s"):format(what, word,
     near and (", did you mean '%s'?"):format(near) or ""), ("see: %s --help"):format(name))
 end
@@ -94,9 +95,7 @@ local function overview(host)
 end
 
 local function print_help(out, name, command)
-  local text, err = parser.help(name, command)
-  if not text then return out:fail(err) end
-  out:print(text)
+  out:print(help(name, command))
   return 0
 end
 
@@ -106,7 +105,7 @@ end
 -- else is a defect, or a script's own error that `run` has wrapped already.
 local function as_error(value)
   if errors.is(value) then return value end
-  return errors.new { code = "system.internal", message = tostring(value) }
+  return errors.make { code = "system.internal", message = tostring(value) }
 end
 
 -- With IFLOW_TRACEBACK=1 for whoever develops; through the log, which redacts.
@@ -125,7 +124,7 @@ local function run_until_signal(fn, host)
     for name, code in pairs(signals) do
       core.task.signal(name, function()
         stopped_by = stopped_by or code
-        error(errors.new { code = "task.canceled", message = "stopped by SIG" .. name })
+        error(errors.make { code = "task.canceled", message = "stopped by SIG" .. name })
       end)
       host.once(name)
     end
@@ -169,7 +168,7 @@ end
 
 -- `help NAME` is `NAME --help`; only --json may stand before the command.
 local function main(words, host)
-  local out = output.new("iflow", asks_for_json(words), host.exit_codes)
+  local out = output.new("iflow", asks_for_json(words))
   local leading_json = words[1] == "--json"
   if leading_json then words = tail(words) end
   local word = words[1]

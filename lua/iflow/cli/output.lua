@@ -1,14 +1,14 @@
 -- output.lua -- what a command writes: results to standard output (as JSON with --json), everything
 -- else to standard error. Every command gets one of these as `out`.
-local json = require "iflow.json"
+local core = require "iflow.core"
+local json = core.json
 
 local output = {}
 output.__index = output
 
---- name: the command's full name ("iflow sandbox start"); json_mode: --json was given;
---- exit_codes: dotted error code -> exit code.
-function output.new(name, json_mode, exit_codes)
-  return setmetatable({ name = name, json_mode = json_mode, exit_codes = exit_codes }, output)
+--- name: the command's full name ("iflow sandbox start"); json_mode: --json was given.
+function output.new(name, json_mode)
+  return setmetatable({ name = name, json_mode = json_mode }, output)
 end
 
 --- A line on standard output.
@@ -115,10 +115,11 @@ function output:fail(err)
   return self:exit_code(err)
 end
 
---- The exit code for an error; the outcome of a call decides where its code leaves it open.
-function output:exit_code(err)
+--- The exit code for an error: by its code; a script may make errors with codes of its own.
+function output.exit_code(_, err)
   if err.outcome == "in_doubt" then return 5 end
-  return self.exit_codes[err.code] or (err.retryable and 4 or 1)
+  local known = core.error.info(err.code)
+  return known and known.exit_code or err.retryable and 4 or 1
 end
 
 return output

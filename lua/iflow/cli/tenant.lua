@@ -1,7 +1,7 @@
 -- tenant.lua -- the options with which every command that speaks to a tenant is told who it is and
 -- how to get there, and the tenant they make. Spelled as in curl where curl has the same.
 local core = require "iflow.core"
-local errors = require "iflow.error"
+local errors = core.error
 
 local tenant = {}
 
@@ -31,20 +31,20 @@ tenant.options = {
   { "--service-key", value = "FILE", help = "service key as downloaded from the BTP cockpit" },
   { "--url", value = "URL", help = "base of TO instead of the service key's url" },
   { "--cacert", value = "FILE", help = "trust these roots (PEM) instead of the system's" },
-  { "-E --cert", value = "FILE", convert = certificate_file,
+  { "-E --cert", value = "FILE", private = true, convert = certificate_file,
     help = "client certificate with its chain: PEM, DER or PKCS#12" },
   { "--key", value = "FILE", help = "private key of --cert, when it is not in the same file" },
   { "--cert-type", value = "TYPE", choices = { "PEM", "DER", "P12" },
-    help = "accepted as in curl; the type is found by the content" },
+    help = "accepted as in curl, though the type is found by the content" },
   { "--pass-file", value = "FILE", help = "file whose first line is the passphrase of the key" },
-  { "-x --proxy", value = "URL", convert = proxy_url,
+  { "-x --proxy", value = "URL", private = true, convert = proxy_url,
     help = "proxy; without it https_proxy and no_proxy of the environment count" },
-  { "--connect-timeout", value = "SECONDS", type = "duration",
+  { "--connect-timeout", value = "TIME", type = "duration",
     help = "for name, connection and TLS (default: 30)" },
-  { "-m --max-time", value = "SECONDS", type = "duration",
+  { "-m --max-time", value = "TIME", type = "duration",
     help = "for one call, from getting a connection to the last byte (default: 60)" },
-  { "--token-cache", value = "on|off|DIR", default = "on",
-    help = "share tokens with other runs through an encrypted file" },
+  { "--token-cache", value = "WHERE", default = "on",
+    help = "share tokens with other runs through an encrypted file: on, off, or a directory" },
   { "--scope", value = "SCOPES", help = "ask the token server for these scopes only" },
   { "--grant-type-in", value = "PLACE", choices = { "body", "query" },
     help = "where grant_type goes in the token request" },
@@ -53,6 +53,8 @@ tenant.options = {
   { "-v --verbose", flag = true,
     help = "show heads of requests and answers on standard error, without secrets" },
 }
+
+for _, row in ipairs(tenant.options) do row.group = "Tenant options" end
 
 --- The rows of a command: its own first.
 function tenant.with(rows)
@@ -77,7 +79,7 @@ end
 --- The tenant for the parsed words, or nil, err. The caller closes it.
 function tenant.open(args)
   if args.service_key == nil then
-    return nil, errors.new { code = "usage.invalid", message = "no service key was given",
+    return nil, errors.make { code = "usage.invalid", message = "no service key was given",
       hint = "name the file with --service-key or in the variable IFLOW_SERVICE_KEY" }
   end
   if args.verbose and args.log_level ~= "trace" then core.log.level "debug" end

@@ -3,8 +3,8 @@
 -- gets the answer's body, standard error the message id.
 local core = require "iflow.core"
 local curl = require "iflow.cli.curl"
-local errors = require "iflow.error"
-local json = require "iflow.json"
+local errors = core.error
+local json = core.json
 local tenants = require "iflow.cli.tenant"
 
 local csrf = { auto = nil, always = true, never = false }
@@ -28,7 +28,7 @@ local function write_answer(answer, args)
   if answer.saved then return true end
   local file <close>, why = io.open(args.output, "wb")
   if file and file:write(text) then return true end
-  return nil, errors.new { code = "file.io", message = why or ("cannot write " .. args.output) }
+  return nil, errors.make { code = "file.io", message = why or ("cannot write " .. args.output) }
 end
 
 -- JSON strings are UTF-8; other bodies come as base64.

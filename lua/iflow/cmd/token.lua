@@ -12,7 +12,7 @@ local function run(args, out)
   out:result(function() out:print(token.access:reveal()) end, {
     access_token = out.json_mode and token.access:reveal() or nil, token_type = "Bearer",
     expires_at = token.expires_at, client_id = token.client_id,
-    roles = require "iflow.json".array(token.roles or {}),
+    roles = require "iflow.core".json.array(token.roles or {}),
   })
   return 0
 end

@@ -1,0 +1,70 @@
+-- rows.lua -- the option table of a command, and what its rows say. The parser and the help read it
+-- through these functions, so that there is one place for every option.
+--
+-- A command: { summary =, description =, arguments = { row… }, options = { row… }, rest = row }
+-- An argument row: { "to", help =, args = 1 | "?" | "*", choices =, type =, default = }
+-- An option row:   { "-o --output", value = "FILE", help =, key =, env =, default =, choices =,
+--                    type =, multiple =, required =, flag =, dash =, private =, convert =,
+--                    group = }
+--   type      "number", "integer" or "duration"
+--   convert   function(value, from_variable) -> value | nil, what is wrong; after type
+--   multiple  may be repeated; the value is a list, and options may share a key
+--   private   the word is not shown in messages
+--   dash      the value may begin with "-" (data, as in curl)
+--   env       the variable that gives it, IFLOW_<NAME> by default; false: none
+--   group     the heading of --help under which it stands
+-- `rest` names what follows "--": { "arg", help =, owner = "the script" }; a list.
+local rows = {}
+
+local common = {
+  { "--json", flag = true, group = "General options",
+    help = "machine-readable output on standard output" },
+  { "--log-level", value = "LEVEL", choices = { "error", "warn", "info", "debug", "trace" },
+    default = "warn", group = "General options", help = "what is logged on standard error" },
+  { "-h --help", flag = true, env = false, group = "General options", help = "show this help" },
+}
+
+--- All option rows of a command, those that every command has at the end.
+function rows.options(command)
+  local list = table.move(command.options or {}, 1, #(command.options or {}), 1, {})
+  return table.move(common, 1, #common, #list + 1, list)
+end
+
+--- { "-o", "--output" }
+function rows.names(row)
+  local names = {}
+  for name in row[1]:gmatch "%S+" do names[#names + 1] = name end
+  return names
+end
+
+--- "--output"; for an argument its name.
+function rows.long_name(row)
+  return row[1]:match "%-%-%S+" or row[1]:match "%S+"
+end
+
+local function stem(row)
+  return (rows.long_name(row):gsub("^%-+", ""):gsub("%-", "_"))
+end
+
+--- Where the value goes in the parsed arguments.
+function rows.key(row) return row.key or stem(row) end
+
+--- The environment variable that gives the same, or nil.
+function rows.variable(row)
+  if row.env == false or row[1]:sub(1, 1) ~= "-" then return nil end
+  return row.env or "IFLOW_" .. stem(row):upper()
+end
+
+--- Whether the value is a list.
+function rows.is_list(row)
+  return row.multiple or row.args == "*" or (math.type(row.args) ~= nil and row.args > 1)
+end
+
+--- The value when neither a word nor a variable gave one.
+function rows.default(row)
+  if row.default ~= nil then return row.default end
+  if row.flag then return false end
+  return rows.is_list(row) and {} or nil
+end
+
+return rows

@@ -1,0 +1,99 @@
+# What the dispatcher says before any command runs.
+$ iflow
+! iflow: usage.invalid: no command was given
+!   what to do: see: iflow --help
+= 2
+
+$ iflow tokn
+! iflow: usage.invalid: unknown command 'tokn', did you mean 'token'?
+!   what to do: see: iflow --help
+= 2
+
+$ iflow xyzzy
+! iflow: usage.invalid: unknown command 'xyzzy'
+!   what to do: see: iflow --help
+= 2
+
+$ iflow --json xyzzy
+> {"error":{"code":"usage.invalid","hint":"see: iflow --help","message":"unknown command 'xyzzy'","retryable":false}}
+= 2
+
+$ iflow --version
+> iflow …
+$ iflow --version --json
+> iflow …
+$ iflow --json --version
+> {"version":"…"}
+
+$ iflow --service-key k.json token
+! iflow: usage.invalid: option '--service-key' must follow the command
+!   what to do: see: iflow --help
+= 2
+
+# Options: the nearest is suggested, values are checked, --json is not curl's.
+$ iflow token --servce-key k.json
+! iflow token: usage.invalid: unknown option '--servce-key', did you mean '--service-key'?
+!   what to do: see: iflow token --help
+= 2
+
+$ iflow token --connect-timeout soon
+! iflow token: usage.invalid: --connect-timeout: 'soon' is not a duration (seconds, or a number with ms, s, m, h or d)
+!   what to do: see: iflow token --help
+= 2
+
+$ IFLOW_CONNECT_TIMEOUT=soon iflow token
+! iflow token: usage.invalid: IFLOW_CONNECT_TIMEOUT: 'soon' is not a duration (seconds, or a number with ms, s, m, h or d)
+!   what to do: see: iflow token --help
+= 2
+
+$ iflow token --log-level warm
+! iflow token: usage.invalid: --log-level: 'warm' is not one of error, warn, info, debug, trace; did you mean 'warn'?
+!   what to do: see: iflow token --help
+= 2
+
+$ iflow call /http/orders --json '{"a":1}'
+> {"error":{"code":"usage.invalid","hint":"here --json asks for machine-readable output; curl's --json DATA is -d DATA -H 'Content-Type: application/json'","message":"--json takes no value","retryable":false}}
+= 2
+
+$ iflow call --json=x /http/orders 2>&1 | grep -c Content-Type
+> 1
+
+$ iflow token --json data
+> {"error":{"code":"usage.invalid","hint":"here --json asks…","message":"too many arguments","retryable":false}}
+= 2
+
+$ iflow call
+! iflow call: usage.invalid: missing argument 'to'
+!   what to do: see: iflow call --help
+= 2
+
+$ iflow token
+! iflow token: usage.invalid: no service key was given
+!   what to do: name the file with --service-key or in the variable IFLOW_SERVICE_KEY
+= 2
+
+$ iflow token --service-key none.json
+! iflow token: file.not_found: …none.json…
+! …
+= 2
+
+$ IFLOW_SERVICE_KEY=none.json IFLOW_JSON=1 iflow token
+> {"error":{"code":"file.not_found",…}}
+= 2
+
+# No secret on a command line.
+$ iflow call /x -H 'Authorization: Bearer abc'
+! iflow call: usage.invalid: -H Authorization puts a secret on the command line; write the line into a file and give -H @FILE
+! …
+= 2
+
+$ iflow token --proxy http://user:secret@proxy:8080
+! iflow token: usage.invalid: --proxy carries a password; give it in the variable IFLOW_PROXY or https_proxy
+! …
+= 2
+
+$ touch client.p12; iflow token --cert client.p12:geheim
+! iflow token: usage.invalid: --cert carries a passphrase; give it with --pass-file instead
+! …
+= 2
+
