@@ -4,6 +4,7 @@
  *   file.mkdir(path [, "0700"]) -> true           file.stat(path) -> {kind,size,mode,mtime} | nil
  *   file.list(path) -> sorted names               file.remove(path [, {recursive=true}]) -> true
  *   file.tempdir([prefix]) -> path                file.lock(path) -> lock (lock:close())
+ *   file.absolute(path) -> path without links, of what exists
  * Each returns nil, err when the system refuses. */
 #include "base/buffer.h"
 #include "base/error.h"
@@ -192,6 +193,15 @@ static int f_tempdir(lua_State *L)
   return 1;
 }
 
+static int f_absolute(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  char full[PATH_MAX];
+  if (realpath(path, full) == NULL) return refuse(L, errno, "find", path);
+  lua_pushstring(L, full);
+  return 1;
+}
+
 /* One holder at a time, across processes and within one; gone with the process that held it. */
 static int f_lock(lua_State *L)
 {
@@ -218,11 +228,11 @@ static int lock_close(lua_State *L)
 
 int ifl_open_file(lua_State *L)
 {
-  static const luaL_Reg funcs[] = {
-    { "read", f_read },       { "write", f_write }, { "mkdir", f_mkdir },
-    { "stat", f_stat },       { "list", f_list },   { "remove", f_remove },
-    { "tempdir", f_tempdir }, { "lock", f_lock },   { NULL, NULL }
-  };
+  static const luaL_Reg funcs[] = { { "read", f_read },         { "write", f_write },
+                                    { "mkdir", f_mkdir },       { "stat", f_stat },
+                                    { "list", f_list },         { "remove", f_remove },
+                                    { "tempdir", f_tempdir },   { "lock", f_lock },
+                                    { "absolute", f_absolute }, { NULL, NULL } };
   static const luaL_Reg methods[] = { { "close", lock_close }, { NULL, NULL } };
   static const luaL_Reg meta[] = { { "__gc", lock_close },
                                    { "__close", lock_close },

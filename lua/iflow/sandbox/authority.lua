@@ -1,0 +1,129 @@
+--- The sandbox's certificate authority in three levels, as SAP's: a root, an intermediate for client
+--- certificates, the leaves. Root, intermediate and the key that signs tokens stay in DIR/authority;
+--- the server's own certificate is made at every start.
+local core = require "iflow.core"
+
+local authority = {}
+authority.__index = authority
+
+local DAY = 86400
+local HOUR = 3600
+local ROOT_SUBJECT = { { "C", "DE" }, { "L", "Walldorf" }, { "O", "SAP SE" },
+                       { "CN", "SAP Cloud Root CA (iflow sandbox)" } }
+authority.CLIENTS_SUBJECT = { { "C", "DE" }, { "L", "localhost" }, { "O", "SAP SE" },
+                              { "OU", "SAP BTP Clients" },
+                              { "CN", "SAP PKI Certificate Service Client CA" } }
+local SERVERS_SUBJECT = { { "C", "DE" }, { "O", "iflow sandbox" }, { "CN", "iflow sandbox server CA" } }
+
+-- A certificate and its key in two files, made by make() when they are missing.
+local function stored(dir, name, make)
+  local pem_path, key_path = ("%s/%s.pem"):format(dir, name), ("%s/%s.key"):format(dir, name)
+  if core.file.stat(key_path) and core.file.stat(pem_path) then
+    local pem, err = core.file.read(pem_path)
+    if not pem then return nil, err end
+    local text
+    text, err = core.file.read(key_path)
+    if not text then return nil, err end
+    local key
+    key, err = core.authority.keypair_from_pem(text)
+    if not key then return nil, err end
+    return { pem = pem, key = key }
+  end
+  local made, err = make()
+  if not made then return nil, err end
+  local ok
+  ok, err = core.file.write(key_path, made.key:private_pem(), "0600")
+  if ok then ok, err = core.file.write(pem_path, made.pem, "0644") end
+  if not ok then return nil, err end
+  return made
+end
+
+local function make_ca(subject, years, now, issuer)
+  return function()
+    local key, err = core.authority.keypair { type = "ec" }
+    if not key then return nil, err end
+    local pem
+    pem, err = core.authority.issue {
+      subject = subject, key = key, ca = true,
+      issuer = issuer and issuer.pem, issuer_key = issuer and issuer.key,
+      not_before = now - HOUR, not_after = now + years * 365 * DAY,
+    }
+    if not pem then return nil, err end
+    return { pem = pem, key = key }
+  end
+end
+
+--- Opens DIR/authority, which it fills at the first start. now: seconds.
+function authority.open(dir, now)
+  local self = setmetatable({ dir = dir }, authority)
+  local ok, err = core.file.mkdir(dir, "0700")
+  if not ok then return nil, err end
+  self.root, err = stored(dir, "root", make_ca(ROOT_SUBJECT, 20, now))
+  if not self.root then return nil, err end
+  self.clients, err = stored(dir, "clients", make_ca(authority.CLIENTS_SUBJECT, 10, now, self.root))
+  if not self.clients then return nil, err end
+  ok, err = self:open_signer()
+  if not ok then return nil, err end
+  return self
+end
+
+--- A client certificate for days, by the intermediate: the chain leaf, intermediate, root as text,
+--- and the leaf alone. The root comes last, as in SAP's keys.
+function authority:client_chain(subject, key, days, now)
+  local leaf, err = core.authority.issue {
+    subject = subject, key = key, client_auth = true,
+    issuer = self.clients.pem, issuer_key = self.clients.key,
+    not_before = now - HOUR, not_after = now + days * DAY,
+  }
+  if not leaf then return nil, err end
+  return leaf .. self.clients.pem .. self.root.pem, leaf
+end
+
+--- The identity the listeners show: leaf and intermediate, never the root.
+function authority:server_identity(sans, now)
+  local ca, err = make_ca(SERVERS_SUBJECT, 5, now, self.root)()
+  if not ca then return nil, err end
+  local key
+  key, err = core.authority.keypair { type = "ec" }
+  if not key then return nil, err end
+  local leaf
+  leaf, err = core.authority.issue {
+    subject = { { "O", "iflow sandbox" }, { "CN", "localhost" } }, sans = sans, key = key,
+    issuer = ca.pem, issuer_key = ca.key, server_auth = true,
+    not_before = now - HOUR, not_after = now + 397 * DAY,
+  }
+  if not leaf then return nil, err end
+  return core.identity.open { cert_pem = leaf .. ca.pem, key_pem = key:private_pem() }
+end
+
+local function use_signer(self, key)
+  self.signer = { key = key, public_pem = key:public_pem() }
+  self.signer.kid = "default-jwt-key-" .. core.crypto.sha256(self.signer.public_pem):sub(1, 10)
+end
+
+local function new_signer(self)
+  local key, err = core.authority.keypair { type = "rsa", bits = 2048 }
+  if not key then return nil, err end
+  local ok
+  ok, err = core.file.write(self.dir .. "/token-signing.key", key:private_pem(), "0600")
+  if not ok then return nil, err end
+  use_signer(self, key)
+  return true
+end
+
+function authority:open_signer()
+  local path = self.dir .. "/token-signing.key"
+  if not core.file.stat(path) then return new_signer(self) end
+  local text, err = core.file.read(path)
+  if not text then return nil, err end
+  local key
+  key, err = core.authority.keypair_from_pem(text)
+  if not key then return nil, err end
+  use_signer(self, key)
+  return true
+end
+
+--- A forced rotation: tokens signed until now are worthless at once.
+function authority:rotate_signer() return new_signer(self) end
+
+return authority

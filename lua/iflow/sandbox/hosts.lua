@@ -1,0 +1,153 @@
+--- The four listeners: they make a plain request of what came in, check the Host field, ask the
+--- behaviour of the host for an answer, and send it.
+local core = require "iflow.core"
+local addresses = require "iflow.sandbox.addresses"
+local refusal = require "iflow.sandbox.token.refusal"
+local web = require "iflow.sandbox.web"
+
+local hosts = {}
+hosts.__index = hosts
+
+local BEHAVIOUR = {
+  token = require "iflow.sandbox.token_server",
+  token_cert = require "iflow.sandbox.token_server",
+  runtime = require "iflow.sandbox.runtime",
+  api = require "iflow.sandbox.api",
+}
+-- Below the ports that systems give to outgoing connections, so that they are free again later.
+local LOWEST, HIGHEST = 10240, 32000
+local ATTEMPTS = 50
+local GRACE = 2 -- seconds an open request has at the end
+
+-- What the router says to a host that leads nowhere.
+local function unknown_route(request)
+  local text = "404 Not Found: Requested route ('%s') does not exist.\n"
+  return web.text(404, text:format((request.headers.host or ""):gsub("[^%w.:%-]", "?")),
+                  { ["X-Cf-RouterError"] = "unknown_route" })
+end
+
+local NO_TENANT = { token = refusal.no_zone, token_cert = refusal.no_zone,
+                    runtime = unknown_route, api = unknown_route }
+
+-- The leaf's digest by its PEM; few identities call, so the memory is small.
+local function fingerprint(self, chain)
+  if not chain then return nil end
+  local known = self.fingerprints[chain[1]]
+  if not known then
+    local parsed = core.cert.parse(chain[1])
+    known = parsed and parsed.certificates[1].sha256 or "unreadable"
+    if self.fingerprint_count >= 1000 then self.fingerprints, self.fingerprint_count = {}, 0 end
+    self.fingerprint_count = self.fingerprint_count + 1
+    self.fingerprints[chain[1]] = known
+  end
+  return known
+end
+
+local function plain_request(kind, req)
+  local path, query = web.split_target(req.target)
+  return {
+    kind = kind, method = req.method, target = req.target, path = path, query = query,
+    headers = req.headers, peer = req.peer, chain = req:client_chain(),
+    read = function() return req:read() end,
+    read_body = function(max) return req:body(max) end,
+  }
+end
+
+-- Pieces of a body that a flow gives one by one.
+local function send_pieces(req, answer)
+  local ok, err = req:begin(answer.status, answer.headers)
+  while ok do
+    local ran, piece = pcall(answer.body)
+    if not ran then return req:abort() end -- too late for a status
+    if piece == nil then return req:finish() end
+    ok, err = req:write(piece)
+  end
+  return nil, err
+end
+
+local function send(req, answer)
+  if answer.abort then return req:abort() end
+  if type(answer.body) == "function" then return send_pieces(req, answer) end
+  return req:answer(answer.status, answer.headers, answer.body)
+end
+
+local function decide(self, kind, request)
+  if not request.path then return web.page(400, "Bad Request") end
+  if not self.tenant.addresses:accepts(kind, request.headers.host) then
+    return NO_TENANT[kind](request)
+  end
+  return BEHAVIOUR[kind](self.tenant, request)
+end
+
+local function serve(self, kind, req)
+  local request = plain_request(kind, req)
+  self.tenant.counters:request(kind, req.peer, fingerprint(self, request.chain))
+  local answer = decide(self, kind, request)
+  if not answer.abort then
+    core.log.write("debug", "sandbox",
+                   ("%s %s %s: %d"):format(kind, request.method, request.path or "?", answer.status))
+  end
+  send(req, answer)
+end
+
+local function listen(self, kind, port)
+  local asks = kind == "runtime" or kind == "token_cert"
+  return core.server.new {
+    port = port, tls = true, identity = self.identity, ask_client = asks,
+    refuse_without_eku = kind == "runtime",
+    refuse_expired = kind == "runtime" and self.tenant.settings.expired_certificate == "alert",
+    request = function(req) serve(self, kind, req) end,
+  }
+end
+
+local function close_all(servers, grace)
+  for _, server in pairs(servers) do server:close(grace) end
+end
+
+-- Four consecutive ports from base on; nil, err when one is taken.
+local function listen_from(self, base)
+  local servers = {}
+  for i, kind in ipairs(addresses.KINDS) do
+    local server, err = listen(self, kind, base + i - 1)
+    if not server then
+      close_all(servers, 0)
+      return nil, err
+    end
+    servers[kind] = server
+  end
+  return servers
+end
+
+local function random_base()
+  local number = string.unpack(">I4", core.crypto.random(4))
+  return LOWEST + number % ((HIGHEST - LOWEST) // 4) * 4
+end
+
+--- Opens the listeners of tenant on ports base … base + 3, or on free ones when base is 0, and fills
+--- in the ports of tenant.addresses. identity: the server certificate.
+function hosts.open(tenant, identity, base)
+  local self = setmetatable({ tenant = tenant, identity = identity, fingerprints = {},
+                              fingerprint_count = 0 }, hosts)
+  local err
+  for _ = 1, base == 0 and ATTEMPTS or 1 do
+    local first = base == 0 and random_base() or base
+    self.servers, err = listen_from(self, first)
+    if self.servers then
+      for i, kind in ipairs(addresses.KINDS) do tenant.addresses.ports[kind] = first + i - 1 end
+      return self
+    end
+  end
+  return nil, err
+end
+
+--- What the listeners counted, by host.
+function hosts:stats()
+  local stats = {}
+  for kind, server in pairs(self.servers) do stats[kind] = server:stats() end
+  return stats
+end
+
+--- Lets open requests end, then closes. Waits.
+function hosts:close() close_all(self.servers, GRACE) end
+
+return hosts

@@ -1,0 +1,69 @@
+--- The message processing log: ids of the form SAP's have (sap-reference 5.4), and a log of bounded
+--- length. Pure: clock and randomness come from outside.
+local mpl = {}
+mpl.__index = mpl
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+local function letter(sextet) return ALPHABET:sub(sextet + 1, sextet + 1) end
+
+--- 28 characters: base64url of one zero byte, the second as four bytes, and 16 random bytes.
+function mpl.id(second, random)
+  assert(#random == 16, "16 random bytes are needed")
+  local bytes = "\0" .. string.pack(">I4", second) .. random
+  return (bytes:gsub("...", function(three)
+    local n = string.unpack(">I3", three)
+    return letter(n >> 18) .. letter(n >> 12 & 63) .. letter(n >> 6 & 63) .. letter(n & 63)
+  end))
+end
+
+--- The second an id was made, or nil when the text is no id.
+function mpl.created(id)
+  if type(id) ~= "string" or not id:match("^[%w_-]+$") or #id ~= 28 then return nil end
+  local number = 0
+  for i = 1, 8 do -- 48 bits: the zero byte, the second, one random byte
+    number = number << 6 | (ALPHABET:find(id:sub(i, i), 1, true) - 1)
+  end
+  if number >> 40 ~= 0 then return nil end
+  return number >> 8
+end
+
+--- deps: now() -> seconds, random(n) -> bytes; limit: entries kept, the oldest goes first.
+function mpl.new(deps, limit)
+  return setmetatable({ now = deps.now, random = deps.random, limit = limit, entries = {},
+                        first = 1, last = 0 }, mpl)
+end
+
+--- Opens the log of one run: status PROCESSING, with an id of its own.
+function mpl:open(fields)
+  local entry = { status = "PROCESSING", started = self.now() }
+  for name, value in pairs(fields) do entry[name] = value end
+  entry.id = mpl.id(math.floor(entry.started), self.random(16))
+  entry.correlation_id = entry.correlation_id or mpl.id(math.floor(entry.started), self.random(16))
+  self.last = self.last + 1
+  self.entries[self.last] = entry
+  if self.last - self.first >= self.limit then
+    self.entries[self.first] = nil
+    self.first = self.first + 1
+  end
+  return entry
+end
+
+--- Ends a run: "COMPLETED" with the HTTP status, or "FAILED" with the reason.
+function mpl:finish(entry, status, http_status, reason)
+  entry.status, entry.http_status, entry.error = status, http_status, reason
+  entry.ended = self.now()
+end
+
+--- Copies of the entries, oldest first.
+function mpl:list()
+  local list = {}
+  for i = self.first, self.last do
+    local copy = {}
+    for name, value in pairs(self.entries[i]) do copy[name] = value end
+    list[#list + 1] = copy
+  end
+  return list
+end
+
+return mpl

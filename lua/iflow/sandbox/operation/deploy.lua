@@ -1,0 +1,40 @@
+--- deploy(path | flow table | { source, file }) -> { name, address }. A flow that came as text is
+--- kept in DIR/flows and is there again after a restart.
+local core = require "iflow.core"
+local errors = require "iflow.error"
+local flow_file = require "iflow.sandbox.flow_file"
+
+local SOURCE_MAX = 4 * 1024 * 1024
+
+local function read(given)
+  if type(given) == "table" and given.source then return given.source, given.file or "flow" end
+  local text, err = core.file.read(given, SOURCE_MAX)
+  if not text then return nil, err end
+  return text, given:match("[^/]+$")
+end
+
+local function keep(tenant, name, source)
+  local dir = tenant.dir .. "/flows"
+  local ok, err = core.file.mkdir(dir, "0700")
+  if ok then ok, err = core.file.write(("%s/%s.lua"):format(dir, name), source, "0600") end
+  return ok, err
+end
+
+return function(tenant, given)
+  local flow, err, source, file
+  if type(given) == "table" and given.process then
+    flow, err = flow_file.complete(given, tostring(given.name))
+  else
+    source, file = read(given)
+    if not source then return nil, file end
+    flow, err = flow_file.load(source, file)
+  end
+  if not flow then return nil, err end
+  local ok, why = tenant.flows:deploy(flow)
+  if not ok then return nil, errors.new { code = "sandbox.refused", message = why } end
+  if source then
+    ok, err = keep(tenant, flow.name, source)
+    if not ok then return nil, err end
+  end
+  return { name = flow.name, address = flow.address }
+end

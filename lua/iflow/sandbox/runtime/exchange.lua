@@ -1,0 +1,45 @@
+--- What process(exchange) of a flow sees of a message.
+---   exchange.method, .path (behind "/*"), .query, .parameters, .headers (lower-case names), .body,
+---   .sender (client id), .authenticated_by, .message_id, .correlation_id
+---   exchange:header("Name")   exchange:read() -> piece | nil   (flows with stream = true)
+local web = require "iflow.sandbox.web"
+
+local exchange = {}
+exchange.__index = exchange
+
+local HIDDEN = { authorization = true, ["x-csrf-token"] = true } -- the adapter's own business
+
+local function visible(headers)
+  local out = {}
+  for name, value in pairs(headers) do
+    if not HIDDEN[name] and not name:match("^camel") then out[name] = value end
+  end
+  return out
+end
+
+function exchange.new(request, entry)
+  return setmetatable({
+    method = request.method, path = request.rest, query = request.query,
+    parameters = web.form(request.query) or {}, headers = visible(request.headers),
+    body = request.body, sender = request.caller.client_id,
+    authenticated_by = request.caller.by, message_id = entry.id,
+    correlation_id = entry.correlation_id,
+    read_piece = request.read, left = request.flow.max_size,
+  }, exchange)
+end
+
+function exchange:header(name) return self.headers[name:lower()] end
+
+--- The next piece of the body, nil at its end. Raises when the sender broke off or sent too much, so
+--- that the run fails.
+function exchange:read()
+  local piece, err = self.read_piece()
+  if err then error(err, 0) end
+  if piece then self.left = self.left - #piece end
+  if self.left < 0 then
+    error("Message body exceeds configured size limit", 0)
+  end
+  return piece
+end
+
+return exchange

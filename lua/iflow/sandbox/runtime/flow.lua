@@ -1,0 +1,65 @@
+--- Step 6: runs the flow and writes its message processing log. A flow that raises gives 500 with the
+--- text of the platform, which is spelled like that (sap-reference 5.5).
+local core = require "iflow.core"
+local exchange = require "iflow.sandbox.runtime.exchange"
+local mpl = require "iflow.sandbox.mpl"
+local web = require "iflow.sandbox.web"
+
+local FAILED = "An internal server error occured: The MPL ID for the failed message is : %s\n"
+  .. "For more details please check tail log."
+
+-- What process(exchange) returned, as an answer; raises when it makes no sense.
+local function to_answer(status, headers, body)
+  status = status or ((body == nil or body == "") and 204 or 200)
+  if math.type(status) ~= "integer" or status < 200 or status > 599 then
+    error(("the flow returned the status %s; a number from 200 to 599 is expected"):format(
+      tostring(status)), 0)
+  end
+  if headers ~= nil and type(headers) ~= "table" then error("the flow's headers are no table", 0) end
+  if body ~= nil and type(body) ~= "string" and type(body) ~= "function" then
+    error("the flow's body is neither a string nor a function that returns pieces", 0)
+  end
+  local copy = {}
+  for name, value in pairs(headers or {}) do copy[name] = value end
+  return { status = status, headers = copy, body = body or "" }
+end
+
+local function correlation_id(request)
+  local given = request.headers["sap_mplcorrelationid"]
+  return given and mpl.created(given) and given or nil
+end
+
+local function add_ids(answer, entry)
+  local present = {}
+  for name in pairs(answer.headers) do present[tostring(name):lower()] = true end
+  for name, value in pairs { SAP_MessageProcessingLogID = entry.id,
+                             SAP_MplCorrelationId = entry.correlation_id } do
+    if not present[name:lower()] then answer.headers[name] = value end
+  end
+end
+
+local function reason_of(raised)
+  if type(raised) == "table" and raised.code == "task.canceled" then error(raised, 0) end
+  return tostring(raised)
+end
+
+return function(tenant, request)
+  local flow = request.flow
+  tenant.counters:flow(flow.name)
+  local entry = tenant.log:open {
+    flow = flow.name, sender = request.caller.client_id, correlation_id = correlation_id(request),
+    method = request.method, size = request.body and #request.body,
+  }
+  local ran, result = pcall(function()
+    return to_answer(flow.process(exchange.new(request, entry)))
+  end)
+  if not ran then
+    local reason = reason_of(result)
+    tenant.log:finish(entry, "FAILED", 500, reason)
+    core.log.write("info", "sandbox", ("flow '%s' failed: %s"):format(flow.name, reason))
+    return web.text(500, FAILED:format(entry.id))
+  end
+  add_ids(result, entry)
+  tenant.log:finish(entry, "COMPLETED", result.status)
+  return result
+end

@@ -1,0 +1,26 @@
+--- Step 5: Maximum Message Size of the channel. The body is read here, before the flow runs; a flow
+--- with stream = true reads it itself, and only a length that was announced can be refused.
+local web = require "iflow.sandbox.web"
+
+local MB = 1024 * 1024
+
+local function too_large(tenant, request)
+  local text = ("Message body exceeds configured size limit (%.1f MB)..."):format(
+    request.flow.max_size / MB)
+  local entry = tenant.log:open { flow = request.flow.name, sender = request.caller.client_id }
+  tenant.log:finish(entry, "FAILED", tenant.settings.size_status, text)
+  return web.text(tenant.settings.size_status, text)
+end
+
+return function(tenant, request)
+  local limit = request.flow.max_size
+  local length = tonumber(request.headers["content-length"] or 0)
+  if length and length > limit then return too_large(tenant, request) end
+  if request.flow.stream then return end
+  local body, err = request.read_body(limit)
+  if not body then
+    if err.code == "limit.exceeded" then return too_large(tenant, request) end
+    return { abort = true } -- the sender broke off or paused for more than 20 s
+  end
+  request.body = body
+end

@@ -1,0 +1,52 @@
+--- What a restart keeps: the tenant's identity, its ports, instances, keys and trust lists, in
+--- DIR/state.json (0600), replaced as a whole. Only the running sandbox writes it.
+local core = require "iflow.core"
+local errors = require "iflow.error"
+
+local state = {}
+state.__index = state
+
+local VERSION = 1
+local MAX = 64 * 1024 * 1024
+
+local function fresh()
+  return { version = VERSION, subaccount_id = core.crypto.uuid(), instances = {},
+           trust = { balancer = {}, token = {} }, flows = {} }
+end
+
+--- Reads DIR/state.json, or begins a new one. nil, err when it cannot be read.
+function state.open(dir)
+  local path = dir .. "/state.json"
+  local self = setmetatable({ path = path }, state)
+  if not core.file.stat(path) then
+    self.data = fresh()
+    return self
+  end
+  local text, err = core.file.read(path, MAX)
+  if not text then return nil, err end
+  self.data, err = core.json.decode(text)
+  if not self.data then return nil, err end
+  if type(self.data) ~= "table" or self.data.version ~= VERSION then
+    return nil, errors.new { code = "sandbox.failed",
+      message = ("'%s' was not written by this version of the sandbox"):format(path),
+      hint = "use another --dir, or remove the file to begin anew" }
+  end
+  return self
+end
+
+--- true, or nil, err when the disk refuses.
+function state:save()
+  local text = assert(core.json.encode(self.data, { pretty = true, sort = true }))
+  return core.file.write(self.path, text, "0600")
+end
+
+--- Changes the data by change(data), and takes it back by undo(data) when it cannot be saved.
+function state:change(change, undo)
+  change(self.data)
+  local saved, err = self:save()
+  if saved then return true end
+  undo(self.data)
+  return nil, err
+end
+
+return state

@@ -1,0 +1,146 @@
+--- One running sandbox tenant: puts its parts together in a directory, and takes them down again.
+--- The parts find each other through the fields set here.
+local core = require "iflow.core"
+local addresses = require "iflow.sandbox.addresses"
+local authority = require "iflow.sandbox.authority"
+local broker = require "iflow.sandbox.broker"
+local counters = require "iflow.sandbox.counters"
+local errors = require "iflow.error"
+local flow_file = require "iflow.sandbox.flow_file"
+local flows = require "iflow.sandbox.flows"
+local hosts = require "iflow.sandbox.hosts"
+local load_balancer = require "iflow.sandbox.load_balancer"
+local mpl = require "iflow.sandbox.mpl"
+local settings = require "iflow.sandbox.settings"
+local state = require "iflow.sandbox.state"
+local trust = require "iflow.sandbox.trust"
+
+local tenant = {}
+tenant.__index = tenant
+
+local FLOWS_MAX = 4 * 1024 * 1024
+
+local function take_directory(self)
+  local ok, err = core.file.mkdir(self.dir, "0700")
+  if not ok then return nil, err end
+  self.dir = assert(core.file.absolute(self.dir))
+  self.lock, err = core.file.lock(self.dir .. "/sandbox.lock")
+  if self.lock then return true end
+  if err.code == "file.locked" then
+    err = errors.new { code = "sandbox.failed", hint = "stop it first: iflow sandbox stop",
+                       message = ("a sandbox is running in '%s' already"):format(self.dir) }
+  end
+  return nil, err
+end
+
+local function build(self)
+  local err
+  self.state, err = state.open(self.dir)
+  if not self.state then return nil, err end
+  self.authority, err = authority.open(self.dir .. "/authority", math.floor(self.now()))
+  if not self.authority then return nil, err end
+  self.trust = trust.new { state = self.state, own_root = self.authority.root.pem, now = self.now }
+  self.broker = broker.new(self)
+  self.counters = counters.new()
+  self.log = mpl.new(self.deps, self.settings.log_size)
+  self.flows = flows.new()
+  self.balancer = load_balancer.new(self)
+  return true
+end
+
+-- Flows that were deployed before a restart; one that no longer loads is told and left out.
+local function load_flows(self)
+  local dir = self.dir .. "/flows"
+  for _, name in ipairs(core.file.stat(dir) and core.file.list(dir) or {}) do
+    if name:match("%.lua$") then
+      local source, err = core.file.read(dir .. "/" .. name, FLOWS_MAX)
+      local flow
+      if source then flow, err = flow_file.load(source, name) end
+      local ok, why
+      if flow then ok, why = self.flows:deploy(flow) end
+      if not ok then core.log.write("warn", "sandbox", tostring(err or why)) end
+    end
+  end
+end
+
+local function busy_port(err, port)
+  return errors.new { code = "sandbox.failed", cause = err,
+    message = ("the ports %d to %d of 127.0.0.1 cannot be used: %s"):format(port, port + 3, err.message),
+    hint = "end what uses them, or give others with --port; keys that exist name the old ones" }
+end
+
+local function open_hosts(self, port)
+  local identity, err = self.authority:server_identity(self.addresses:sans(),
+                                                       math.floor(self.now()))
+  if not identity then return nil, err end
+  self.hosts, err = hosts.open(self, identity, port)
+  if self.hosts then return true end
+  return nil, port == 0 and err or busy_port(err, port)
+end
+
+local function describe(self)
+  self.endpoints = { cacert = self.dir .. "/ca.pem", admin_token = self.dir .. "/admin.token" }
+  for _, kind in ipairs(addresses.KINDS) do self.endpoints[kind] = self.addresses:url(kind) end
+end
+
+-- What others read: where everything is, whom to trust, and the secret of the admin path.
+local function publish(self)
+  describe(self)
+  self.admin_token = core.crypto.base64url(core.crypto.random(32))
+  local data = self.state.data
+  data.port, data.hostname = self.addresses.ports.token, self.addresses.hostname
+  local ok, err = self.state:save()
+  for _, file in ipairs {
+    { "ca.pem", self.authority.root.pem, "0644" },
+    { "endpoints.json", assert(core.json.encode(self.endpoints, { pretty = true, sort = true })) .. "\n",
+      "0644" },
+    { "sandbox.pid", core.process.pid() .. "\n", "0644" },
+    { "admin.token", self.admin_token .. "\n", "0600" }, -- last: with it the sandbox can be found
+  } do
+    if ok then ok, err = core.file.write(("%s/%s"):format(self.dir, file[1]), file[2], file[3]) end
+  end
+  return ok, err
+end
+
+--- Starts a tenant. opts: dir, port (0: the last one of this directory, else a free one), hostname,
+--- settings, now() -> seconds. Returns nil, err when it cannot.
+function tenant.open(opts)
+  local now = opts.now or core.task.now
+  local self = setmetatable({ dir = opts.dir, now = now, settings = settings.new(opts.settings),
+                              deps = { now = now, random = core.crypto.random },
+                              waiting = {} }, tenant)
+  local ok, err = take_directory(self)
+  if ok then ok, err = build(self) end
+  if ok then
+    local last = self.state.data
+    self.addresses = addresses.new(opts.hostname or last.hostname)
+    load_flows(self)
+    ok, err = open_hosts(self, opts.port ~= 0 and opts.port or last.port or 0)
+  end
+  if ok then ok, err = publish(self) end
+  if ok then return self end
+  self:close()
+  return nil, err
+end
+
+--- Ends it: open requests may finish, then everything is closed. Waits. Can be repeated.
+function tenant:close()
+  if self.closed then return end
+  self.closed = true
+  if self.hosts then self.hosts:close() end
+  for _, name in ipairs { "sandbox.pid", "admin.token" } do
+    if self.admin_token then core.file.remove(self.dir .. "/" .. name) end
+  end
+  if self.lock then self.lock:close() end
+  for _, waiter in ipairs(self.waiting) do core.task.wake(waiter) end
+end
+
+--- Waits until it is closed.
+function tenant:wait()
+  while not self.closed do
+    self.waiting[#self.waiting + 1] = core.task.current()
+    core.task.park()
+  end
+end
+
+return tenant

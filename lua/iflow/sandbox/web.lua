@@ -1,0 +1,92 @@
+--- Small readers and writers of HTTP that every host of the sandbox needs: targets, forms, cookies,
+--- Basic credentials, and the answers as plain tables { status, headers, body }.
+local crypto = require "iflow.core".crypto
+local json = require "iflow.core".json
+
+local web = {}
+
+--- Decodes %XX; nil when an escape is broken. Forms also write a blank as "+".
+function web.unescape(text, form)
+  if form then text = text:gsub("%+", " ") end
+  if text:gsub("%%%x%x", ""):find("%", 1, true) then return nil end
+  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+--- "/a%20b?x=1" -> "/a b", "x=1" (the query is "" when there is none); nil for a broken escape.
+function web.split_target(target)
+  local path, query = target:match("^([^?]*)%??(.*)$")
+  return web.unescape(path), query
+end
+
+--- Reads application/x-www-form-urlencoded into a table; the first of equal names counts. nil when
+--- an escape is broken.
+function web.form(text)
+  local fields = {}
+  for pair in text:gmatch("[^&]+") do
+    local name, value = pair:match("^([^=]*)=?(.*)$")
+    name, value = web.unescape(name, true), web.unescape(value, true)
+    if not name or not value then return nil end
+    if name ~= "" and fields[name] == nil then fields[name] = value end
+  end
+  return fields
+end
+
+--- The Cookie field as name -> value, verbatim.
+function web.cookies(field)
+  local cookies = {}
+  for name, value in (field or ""):gmatch("([^=;%s]+)=([^;]*)") do
+    if cookies[name] == nil then cookies[name] = value end
+  end
+  return cookies
+end
+
+--- The scheme in lower case and the credentials of an Authorization field; nil without one.
+function web.authorization(field)
+  local scheme, credentials = (field or ""):match("^%s*(%S+)%s+(%S.-)%s*$")
+  if not scheme then return nil end
+  return scheme:lower(), credentials
+end
+
+--- User and password of Basic credentials, split at the first colon; nil when they are garbage.
+function web.basic(credentials)
+  local text = crypto.unbase64(credentials)
+  if not text then return nil end
+  return text:match("^([^:]*):(.*)$")
+end
+
+function web.is_form(headers)
+  local kind = headers["content-type"] or ""
+  return kind:lower():match("^%s*application/x%-www%-form%-urlencoded%s*$") ~= nil
+    or kind:lower():match("^%s*application/x%-www%-form%-urlencoded%s*;") ~= nil
+end
+
+--- Whether an Accept field asks for JSON.
+function web.wants_json(headers)
+  return (headers.accept or ""):lower():find("application/json", 1, true) ~= nil
+end
+
+function web.json(status, value, headers)
+  local answer = { status = status, headers = headers or {}, body = assert(json.encode(value)) }
+  answer.headers["Content-Type"] = answer.headers["Content-Type"] or "application/json;charset=UTF-8"
+  return answer
+end
+
+function web.text(status, text, headers)
+  local answer = { status = status, headers = headers or {}, body = text }
+  answer.headers["Content-Type"] = answer.headers["Content-Type"] or "text/plain"
+  return answer
+end
+
+local PAGE = [[<!doctype html><html lang="en"><head><title>HTTP Status %d – %s</title></head>]]
+  .. [[<body><h1>HTTP Status %d – %s</h1></body></html>]]
+
+--- The page the web server of the worker makes by itself.
+function web.page(status, title, headers)
+  local answer = { status = status, headers = headers or {},
+                   body = PAGE:format(status, title, status, title) }
+  answer.headers["Content-Type"] = "text/html;charset=utf-8"
+  answer.headers["Content-Language"] = "en"
+  return answer
+end
+
+return web
