@@ -5,12 +5,13 @@
 
 IFLOW_API int luaopen_iflow_core(lua_State *L);
 
+/* clang-format off: one a line */
 static const luaL_Reg submodules[] = {
-  { "task", ifl_open_task },       { "error", ifl_open_error },
-  { "suggest", ifl_open_suggest }, { "secret", ifl_open_secret },
-  { "log", ifl_open_log },         { "file", ifl_open_file },
-  { "process", ifl_open_process }, { NULL, NULL },
+  { "task", ifl_open_task },       { "error", ifl_open_error },   { "suggest", ifl_open_suggest },
+  { "secret", ifl_open_secret },   { "log", ifl_open_log },       { "file", ifl_open_file },
+  { "process", ifl_open_process }, { "crypto", ifl_open_crypto }, { NULL, NULL },
 };
+/* clang-format on */
 
 int luaopen_iflow_core(lua_State *L)
 {
