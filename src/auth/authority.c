@@ -7,7 +7,6 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SERIAL_BYTES 16
@@ -195,9 +194,11 @@ int ifl_authority_issue(X509 **out, const struct ifl_certificate_request *r, ifl
   return rc;
 }
 
-int ifl_authority_sign(char **out, EVP_PKEY *key, const char *data, size_t n, iflow_error *err)
+int ifl_authority_sign(struct ifl_buf *out, EVP_PKEY *key, const char *data, size_t n,
+                       iflow_error *err)
 {
   unsigned char sig[512]; /* RSA 4096 */
+  char text[(sizeof sig + 2) / 3 * 4 + 1];
   size_t sn = sizeof sig;
   if (!EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_get_size(key) > (int)sizeof sig)
     return ifl_fail(err, IFLOW_EINVAL, "RS256 needs an RSA key of at most 4096 bits");
@@ -206,11 +207,7 @@ int ifl_authority_sign(char **out, EVP_PKEY *key, const char *data, size_t n, if
             EVP_DigestSign(ctx, sig, &sn, (const unsigned char *)data, n) == 1;
   EVP_MD_CTX_free(ctx);
   if (!ok) return fail_ssl(err, IFLOW_EINVAL, "this key cannot sign");
-  char *text = malloc(ifl_base64_size(sn));
-  if (text == NULL) return ifl_fail_nomem(err);
-  ifl_base64url(text, sig, sn);
-  *out = text;
-  return 0;
+  return ifl_buf_add(out, text, ifl_base64url(text, sig, sn), err);
 }
 
 int ifl_authority_verify(EVP_PKEY *key, const char *data, size_t n, const char *sig,

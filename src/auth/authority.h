@@ -35,11 +35,12 @@ int ifl_authority_write_public(struct ifl_buf *out, EVP_PKEY *key, iflow_error *
 /* pkcs1: RSA PRIVATE KEY or EC PRIVATE KEY, as SAP's keys have it; else PKCS#8. */
 int ifl_authority_write_private(struct ifl_buf *out, EVP_PKEY *key, bool pkcs1, iflow_error *err);
 int ifl_authority_write_certificate(struct ifl_buf *out, X509 *cert, iflow_error *err);
-/* Modulus and exponent of an RSA key as base64url, for a JWK (malloc'd, caller frees both). */
-int ifl_authority_jwk(char **n, char **e, EVP_PKEY *key, iflow_error *err);
+/* Modulus and exponent of an RSA key as base64url, for a JWK; both buffers grow. */
+int ifl_authority_jwk(struct ifl_buf *n, struct ifl_buf *e, EVP_PKEY *key, iflow_error *err);
 
-/* RS256 over "header.payload"; out gets the base64url signature (malloc'd, caller frees). */
-int ifl_authority_sign(char **out, EVP_PKEY *key, const char *data, size_t n, iflow_error *err);
+/* RS256 over "header.payload"; out grows by the base64url signature. */
+int ifl_authority_sign(struct ifl_buf *out, EVP_PKEY *key, const char *data, size_t n,
+                       iflow_error *err);
 /* 0 when sig (base64url) fits, IFLOW_ETOKENANSWER when not. */
 int ifl_authority_verify(EVP_PKEY *key, const char *data, size_t n, const char *sig,
                          iflow_error *err);

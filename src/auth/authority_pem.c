@@ -7,7 +7,6 @@
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <stdlib.h>
 
 /* OpenSSL would ask on the terminal; an encrypted key is simply not readable here. */
 static int no_passphrase(char *buf, int size, int writing, void *payload)
@@ -112,32 +111,26 @@ int ifl_authority_write_certificate(struct ifl_buf *out, X509 *cert, iflow_error
   return take(out, bio, bio != NULL && PEM_write_bio_X509(bio, cert) == 1, err);
 }
 
-static char *base64url_number(EVP_PKEY *key, const char *name)
+static int add_number(struct ifl_buf *out, EVP_PKEY *key, const char *name, iflow_error *err)
 {
   unsigned char raw[1024];
+  char text[(sizeof raw + 2) / 3 * 4 + 1];
   BIGNUM *number = NULL;
-  char *text = NULL;
+  int rc;
   if (EVP_PKEY_get_bn_param(key, name, &number) == 1 && BN_num_bytes(number) <= (int)sizeof raw) {
     size_t n = (size_t)BN_bn2bin(number, raw);
-    text = malloc(ifl_base64_size(n));
-    if (text != NULL) ifl_base64url(text, raw, n);
+    rc = ifl_buf_add(out, text, ifl_base64url(text, raw, n), err);
+  } else {
+    rc = ifl_fail(err, IFLOW_EINVAL, "the key has no usable number '%s'", name);
   }
   BN_free(number);
   ERR_clear_error();
-  return text;
+  return rc;
 }
 
-int ifl_authority_jwk(char **n, char **e, EVP_PKEY *key, iflow_error *err)
+int ifl_authority_jwk(struct ifl_buf *n, struct ifl_buf *e, EVP_PKEY *key, iflow_error *err)
 {
   if (!EVP_PKEY_is_a(key, "RSA")) return ifl_fail(err, IFLOW_EINVAL, "a JWK of RS256 is RSA");
-  char *modulus = base64url_number(key, OSSL_PKEY_PARAM_RSA_N);
-  char *exponent = base64url_number(key, OSSL_PKEY_PARAM_RSA_E);
-  if (modulus == NULL || exponent == NULL) {
-    free(modulus);
-    free(exponent);
-    return ifl_fail_nomem(err);
-  }
-  *n = modulus;
-  *e = exponent;
-  return 0;
+  int rc = add_number(n, key, OSSL_PKEY_PARAM_RSA_N, err);
+  return rc == 0 ? add_number(e, key, OSSL_PKEY_PARAM_RSA_E, err) : rc;
 }
