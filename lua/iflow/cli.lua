@@ -4,11 +4,11 @@
 --   run = function(args, out) return exit_code | nil (0) | nil, err end
 -- gets the parsed words and an output object (cli/output.lua).
 local core = require "iflow.core"
-local errors = core.error
+local errors = require "iflow.error"
 local help = require "iflow.cli.help"
 local output = require "iflow.cli.output"
 local parser = require "iflow.cli.parser"
-local nearest = core.suggest
+local suggest = require "iflow.suggest"
 
 -- The words behind the first.
 local function tail(words) return table.move(words, 2, #words, 1, {}) end
@@ -18,14 +18,13 @@ local signals = { INT = 130, TERM = 143 }
 -- Finding the command ----------------------------------------------------------------------------
 
 local function usage_error(text, hint)
-  return nil, errors.make { code = "usage.invalid", message = text,
+  return nil, errors { code = "usage.invalid", message = text,
     hint = hint or "see: iflow --help" }
 end
 
 local function unknown(what, word, names, name)
-  local near = nearest(word, names)
-  return usage_error(("unknown %s '%s'%s"):format(what, word,
-    near and (", did you mean '%s'?"):format(near) or ""), ("see: %s --help"):format(name))
+  return usage_error(suggest.message(("unknown %s '%s'"):format(what, word), word, names),
+    ("see: %s --help"):format(name))
 end
 
 local function sorted_keys(set)
@@ -101,11 +100,10 @@ end
 
 -- Running ----------------------------------------------------------------------------------------
 
--- What an error raised by a command means. A table of iflow.error is reported as it is; anything
--- else is a defect, or a script's own error that `run` has wrapped already.
-local function as_error(value)
-  if errors.is(value) then return value end
-  return errors.make { code = "system.internal", message = tostring(value) }
+-- A command fails with an iflow.error; anything else that is raised is a defect, ours or, with
+-- `error_code` in its table, one of the script it runs.
+local function as_error(value, command)
+  return errors.is(value) and value or errors.wrap(value, command.error_code or "system.internal")
 end
 
 -- With IFLOW_TRACEBACK=1 for whoever develops; through the log, which redacts.
@@ -124,7 +122,7 @@ local function run_until_signal(fn, host)
     for name, code in pairs(signals) do
       core.task.signal(name, function()
         stopped_by = stopped_by or code
-        error(errors.make { code = "task.canceled", message = "stopped by SIG" .. name })
+        error(errors { code = "task.canceled", message = "stopped by SIG" .. name })
       end)
       host.once(name)
     end
@@ -140,9 +138,9 @@ local function run_command(command, args, out, host)
     return command.run(args, out)
   end, host)
   if stopped_by then return stopped_by end
-  if not alive then return out:fail(as_error(ok)) end
-  if not ok then return out:fail(as_error(code)) end
-  if err then return out:fail(as_error(err)) end
+  if not alive then return out:fail(as_error(ok, command)) end
+  if not ok then return out:fail(as_error(code, command)) end
+  if err then return out:fail(as_error(err, command)) end
   return code or 0
 end
 

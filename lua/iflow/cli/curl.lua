@@ -1,5 +1,5 @@
 -- curl.lua -- what curl's options for a request mean: -X, -H, -d, --data-binary. For `iflow call`.
-local errors = require "iflow.core".error
+local errors = require "iflow.error"
 
 local curl = {}
 
@@ -28,7 +28,7 @@ curl.options = {
 }
 
 local function usage(text, ...)
-  return nil, errors.make { code = "usage.invalid", message = text:format(...) }
+  return nil, errors { code = "usage.invalid", message = text:format(...) }
 end
 
 -- Files ------------------------------------------------------------------------------------------
@@ -36,7 +36,7 @@ end
 local function read_limited(file, name)
   local text = file:read(data_max + 1) or ""
   if #text <= data_max then return text end
-  return nil, errors.make { code = "limit.exceeded",
+  return nil, errors { code = "limit.exceeded",
     message = ("%s is larger than %d MiB"):format(name, data_max >> 20),
     hint = "send it with --data-binary @FILE alone, which streams" }
 end
@@ -44,7 +44,7 @@ end
 local function read_file(path)
   if path == "-" then return read_limited(io.stdin, "standard input") end
   local file <close>, why = io.open(path, "rb")
-  if not file then return nil, errors.make { code = "file.not_found", message = why } end
+  if not file then return nil, errors { code = "file.not_found", message = why } end
   return read_limited(file, path)
 end
 

@@ -1,7 +1,7 @@
 -- output.lua -- what a command writes: results to standard output (as JSON with --json), everything
 -- else to standard error. Every command gets one of these as `out`.
-local core = require "iflow.core"
-local json = core.json
+local json = require "iflow.core".json
+local errors = require "iflow.error"
 
 local output = {}
 output.__index = output
@@ -118,7 +118,7 @@ end
 --- The exit code for an error: by its code; a script may make errors with codes of its own.
 function output.exit_code(_, err)
   if err.outcome == "in_doubt" then return 5 end
-  local known = core.error.info(err.code)
+  local known = errors.info(err.code)
   return known and known.exit_code or err.retryable and 4 or 1
 end
 

@@ -1,14 +1,14 @@
 -- parser.lua -- turns the words of a command line into the arguments of a command, by its table of
 -- options (rows.lua). argparse takes the words apart; types, choices, environment variables and
 -- defaults are handled here, so that they work alike for a word and for a variable.
-local core = require "iflow.core"
-local errors, nearest = core.error, core.suggest
+local errors = require "iflow.error"
 local rows = require "iflow.cli.rows"
+local suggest = require "iflow.suggest"
 
 local parser = {}
 
 local function usage_error(name, text, hint)
-  return nil, errors.make { code = "usage.invalid", message = text,
+  return nil, errors { code = "usage.invalid", message = text,
     hint = hint or ("see: %s --help"):format(name) }
 end
 
@@ -17,11 +17,6 @@ local function contains(list, value)
     if item == value then return true end
   end
   return false
-end
-
-local function did_you_mean(word, list)
-  local near = nearest(word, list)
-  return near and (", did you mean '%s'?"):format(near) or ""
 end
 
 -- Words that curl's users type -------------------------------------------------------------------
@@ -89,8 +84,8 @@ end
 -- The value of one word, or nil and what is wrong with it.
 local function value_of(row, word, from_variable)
   if row.choices and not contains(row.choices, word) then
-    return nil, ("is not one of %s%s"):format(table.concat(row.choices, ", "),
-      did_you_mean(word, row.choices))
+    local text = "is not one of " .. table.concat(row.choices, ", ")
+    return nil, suggest.message(text, word, row.choices)
   end
   if row.type then
     local value, why = types[row.type](word)
@@ -171,7 +166,7 @@ local function argparse()
   -- LUA_PATH may hide the place where the distribution puts it.
   local path = package.searchpath("argparse", "/usr/share/lua/5.4/?.lua")
   if path then return dofile(path) end
-  return nil, errors.make { code = "usage.invalid", message = "the Lua module argparse is missing",
+  return nil, errors { code = "usage.invalid", message = "the Lua module argparse is missing",
     hint = "install the package lua-argparse (apt-get install lua-argparse)" }
 end
 
@@ -203,7 +198,7 @@ local function explain(name, command, options, words, text)
     for _, row in ipairs(options) do
       table.move(rows.names(row), 1, 2, #names + 1, names)
     end
-    return usage_error(name, text .. did_you_mean(unknown, names))
+    return usage_error(name, suggest.message(text, unknown, names))
   end
   local hint
   if text == "too many arguments" then

@@ -1,7 +1,7 @@
 -- tenant.lua -- the options with which every command that speaks to a tenant is told who it is and
 -- how to get there, and the tenant they make. Spelled as in curl where curl has the same.
 local core = require "iflow.core"
-local errors = core.error
+local errors = require "iflow.error"
 
 local tenant = {}
 
@@ -79,7 +79,7 @@ end
 --- The tenant for the parsed words, or nil, err. The caller closes it.
 function tenant.open(args)
   if args.service_key == nil then
-    return nil, errors.make { code = "usage.invalid", message = "no service key was given",
+    return nil, errors { code = "usage.invalid", message = "no service key was given",
       hint = "name the file with --service-key or in the variable IFLOW_SERVICE_KEY" }
   end
   if args.verbose and args.log_level ~= "trace" then core.log.level "debug" end
