@@ -214,6 +214,7 @@ struct ifl_poll {
   void (*cb)(void *payload, int events);
   void *payload;
   int events;
+  bool idle;
 };
 
 static void on_poll(uv_poll_t *h, int status, int events)
@@ -262,10 +263,18 @@ void ifl_poll_set(ifl_poll *p, int events)
   uv_poll_start(&p->handle, uv_events, on_poll);
 }
 
+void ifl_poll_set_idle(ifl_poll *p, bool idle)
+{
+  if (idle == p->idle) return;
+  p->idle = idle;
+  if (idle) p->loop->open.sockets--;
+  else p->loop->open.sockets++;
+}
+
 void ifl_poll_free(ifl_poll *p)
 {
   if (p == NULL) return;
-  p->loop->open.sockets--;
+  if (!p->idle) p->loop->open.sockets--;
   uv_poll_stop(&p->handle); /* leaves epoll at once; the box goes with the close callback */
   uv_close((uv_handle_t *)&p->handle, free_box);
 }

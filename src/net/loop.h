@@ -68,6 +68,8 @@ int ifl_poll_new(ifl_poll **out, iflow_loop *loop, int fd, void (*cb)(void *payl
                  void *payload, iflow_error *err);
 void ifl_poll_set(ifl_poll *p, int events); /* 0: none, keeps the watch */
 void ifl_poll_free(ifl_poll *p);
+/* An idle watch (a pooled connection that nobody uses) is no open work: it is not counted. */
+void ifl_poll_set_idle(ifl_poll *p, bool idle);
 
 /* Blocking work: run(payload) on a thread, then done(payload) on the loop, exactly once. It cannot
  * be interrupted: payload must live until done. iflow_loop_free waits for it. Errors: IFLOW_ENOMEM;
