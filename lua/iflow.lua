@@ -1,0 +1,54 @@
+--- iflow: a sender runtime for SAP Integration Suite. This is its face: `require "iflow"`.
+--
+-- Every name is loaded when it is first used, so a program pays only for what it needs. A name that
+-- does not exist raises and suggests the nearest one.
+--
+--   iflow.run(fn, ...)      drives the event loop until every task has ended (lua/iflow/task.lua)
+--   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
+--   iflow.json, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
+--   iflow.all, iflow.channel, iflow.semaphore, iflow.timeout   several tasks at once
+--   iflow.error             what failures look like (lua/iflow/error.lua)
+--   iflow.sandbox           a tenant on localhost for tests (lua/iflow/sandbox.lua)
+
+local core = require "iflow.core"
+
+--- Functions of the C core, by submodule.
+local functions = {
+  run = "task", spawn = "task", sleep = "task", current = "task", park = "task", wake = "task",
+  now = "task", monotonic = "task",
+}
+--- Submodules of the C core that are public as they are.
+local submodules = {
+  json = true, secret = true, log = true, cert = true, service_key = true, identity = true,
+}
+--- Modules written in Lua: iflow.NAME is require "iflow.NAME".
+local modules = {
+  all = true, channel = true, error = true, sandbox = true, semaphore = true, tenant = true,
+  timeout = true,
+}
+
+local iflow = { version = core.version }
+
+local function load_name(name)
+  if functions[name] then return core[functions[name]][name] end
+  if submodules[name] then return core[name] end
+  if modules[name] then return require("iflow." .. name) end
+end
+
+local function refuse(name)
+  local known = {}
+  for _, list in ipairs { functions, submodules, modules } do
+    for key in pairs(list) do known[#known + 1] = key end
+  end
+  table.sort(known)
+  error(require("iflow.suggest").message("iflow has no '" .. tostring(name) .. "'", name, known), 3)
+end
+
+return setmetatable(iflow, {
+  __index = function(self, name)
+    local value = load_name(name)
+    if value == nil then refuse(name) end
+    rawset(self, name, value)
+    return value
+  end,
+})

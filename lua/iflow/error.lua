@@ -1,0 +1,31 @@
+--- What failures look like. A function that can fail at run time returns `nil, err`; err is an
+-- iflow.error: a table with
+--   code        stable and dotted, for example "token.rejected"; the only field to compare
+--   message     what happened, where and why likely; one line
+--   hint        what to do next
+--   retryable   whether the same thing may work later
+--   status, message_id, retry_after, native, cause, traceback   where they are known
+-- tostring(err) gives "code: message (hint)". A mistake of the script itself (wrong type, unknown
+-- option, closed object) raises instead.
+--
+--   local err = iflow.error { code = "call.rejected", message = "…" }   -- hint, retryable by code
+--   iflow.error.is(value)             true for an iflow.error
+--   iflow.error.wrap(value, code)     an iflow.error of any error value; code "script.failed"
+--   iflow.error.exit_code(err)        what a command ends with (0 fine … 5 in doubt)
+--   iflow.error.info(code)            { retryable, exit_code, hint }, or nil for an unknown code
+--   iflow.error.codes()               the list of all codes
+
+local core = require("iflow.core").error
+
+local errors = { is = core.is, info = core.info, codes = core.codes, wrap = core.wrap }
+
+--- The exit code of the command line for an error or a code.
+function errors.exit_code(err)
+  local code = type(err) == "table" and err.code or err
+  local info = type(code) == "string" and core.info(code)
+  return info and info.exit_code or 4
+end
+
+return setmetatable(errors, {
+  __call = function(_, fields) return core.make(fields) end,
+})
