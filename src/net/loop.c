@@ -87,14 +87,18 @@ void ifl_timer_stop(struct ifl_timer *t)
   heap_remove(t->loop, t);
 }
 
-static void run_timers(iflow_loop *loop)
+/* Whether one ran. */
+static bool run_timers(iflow_loop *loop)
 {
+  bool ran = false;
   loop->now = ifl_clock_mono_ms();
   while (loop->timers != NULL && loop->timers->due <= loop->now) {
     struct ifl_timer *t = loop->timers;
     ifl_timer_stop(t);
     t->cb(t->payload); /* may free t */
+    ran = true;
   }
+  return ran;
 }
 
 /* ---- deferred calls -------------------------------------------------------------------------- */
@@ -130,11 +134,12 @@ void ifl_soon_cancel(struct ifl_soon *s)
   if (s->queued) ring_remove(s);
 }
 
-/* Runs what is queued now; what these calls queue waits for the next turn, or sockets starve. */
-static void run_soon(iflow_loop *loop)
+/* Runs what is queued now; what these calls queue waits for the next turn, or sockets starve.
+ * Whether one ran. */
+static bool run_soon(iflow_loop *loop)
 {
   struct ifl_soon mark = { 0 };
-  if (loop->soon.next == &loop->soon) return;
+  if (loop->soon.next == &loop->soon) return false;
   ifl_soon(loop, &mark, NULL, NULL);
   while (loop->soon.next != &mark) {
     struct ifl_soon *s = loop->soon.next;
@@ -142,6 +147,7 @@ static void run_soon(iflow_loop *loop)
     s->cb(s->payload); /* may free s */
   }
   ring_remove(&mark);
+  return true;
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -161,10 +167,11 @@ static void on_wake(uv_timer_t *t)
 
 void ifl_loop_turn(iflow_loop *loop, int64_t max_wait_ms)
 {
-  run_soon(loop);
-  run_timers(loop);
+  bool ran = run_soon(loop);
+  ran = run_timers(loop) || ran;
   int64_t wait = ifl_loop_next_ms(loop);
   if (wait < 0 || (max_wait_ms >= 0 && max_wait_ms < wait)) wait = max_wait_ms;
+  if (ran) wait = 0; /* what these calls made ready belongs to the caller now */
   if (wait == 0) {
     uv_run(&loop->uv, UV_RUN_NOWAIT);
   } else {
