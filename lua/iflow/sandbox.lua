@@ -1,5 +1,5 @@
---- The embedded sandbox tenant: token servers, load balancer, worker and service broker on localhost,
---- true to SAP's documented behaviour.
+--- The embedded sandbox tenant: token servers, load balancer, worker and service broker on
+--- localhost, true to SAP's documented behaviour.
 ---   iflow.run(function()
 ---     local sb <close> = assert(sandbox.start { })          -- a directory of its own, free ports
 ---     sb:create_instance { name = "orders", roles = { "ESBMessaging.send" } }
@@ -7,16 +7,16 @@
 ---     sb:deploy "orders.flow.lua"
 ---     …
 ---   end)
---- Its methods are the files in sandbox/operation; sandbox/client.lua has the same ones for a sandbox
---- in another process.
+--- Its methods are the files in sandbox/operation; sandbox/client.lua has the same ones for a
+--- sandbox in another process.
 local core = require "iflow.core"
-local check = require "iflow.sandbox.check"
 local operations = require "iflow.sandbox.operations"
+local suggest = require "iflow.suggest"
 local tenant = require "iflow.sandbox.tenant"
 
 local sandbox = {}
 
-local OPTIONS = check.set("dir", "port", "hostname", "settings", "now")
+local OPTIONS = { "dir", "port", "hostname", "settings", "now" }
 
 local methods = {}
 
@@ -43,13 +43,13 @@ function class.__index(self, name)
   return method
 end
 
---- Starts a sandbox. opts: dir (default: a temporary one), port (the first of four; 0: free ones, or
---- those of the last start in dir), hostname ("localhost" for clients that cannot resolve
+--- Starts a sandbox. opts: dir (default: a temporary one), port (the first of four; 0: free ones,
+--- or those of the last start in dir), hostname ("localhost" for clients that cannot resolve
 --- *.localhost), settings (sandbox/settings.lua), now (a clock, for tests). Waits. nil, err when it
 --- cannot start.
 function sandbox.start(opts)
   opts = opts or {}
-  check.keys(opts, OPTIONS, "option")
+  suggest.check_keys(opts, OPTIONS)
   local dir, err = opts.dir
   if not dir then
     dir, err = core.file.tempdir("iflow-sandbox-")

@@ -1,5 +1,5 @@
---- The four hosts of the tenant, named as SAP names them, on consecutive ports of 127.0.0.1. The Host
---- field chooses the tenant, as on the platform.
+--- The four hosts of the tenant, named as SAP names them, on consecutive ports of 127.0.0.1. The
+--- Host field chooses the tenant, as on the platform.
 local addresses = {}
 addresses.__index = addresses
 
@@ -13,7 +13,8 @@ local DOMAINS = {
   api = "it-cpi001.localhost",
 }
 
---- hostname: written into URLs instead of the documented names, for clients that cannot resolve them.
+--- hostname: written into URLs instead of the documented names, for clients that cannot resolve
+--- them.
 function addresses.new(hostname)
   return setmetatable({ hostname = hostname, ports = {} }, addresses)
 end
@@ -37,8 +38,8 @@ function addresses:accepts(kind, host)
     or (self.hostname ~= nil and name == self.hostname:lower())
 end
 
---- What the server certificate must name: like SAP's it covers other subdomains too, so that a wrong
---- one fails where it does there, by a 404.
+--- What the server certificate must name: like SAP's it covers other subdomains too, so that a
+--- wrong one fails where it does there, by a 404.
 function addresses:sans()
   local sans = { "DNS:localhost", "IP:127.0.0.1" }
   for _, kind in ipairs(addresses.KINDS) do

@@ -1,6 +1,6 @@
---- The sandbox's certificate authority in three levels, as SAP's: a root, an intermediate for client
---- certificates, the leaves. Root, intermediate and the key that signs tokens stay in DIR/authority;
---- the server's own certificate is made at every start.
+--- The sandbox's certificate authority in three levels, as SAP's: a root, an intermediate for
+--- client certificates, the leaves. Root, intermediate and the key that signs tokens stay in
+--- DIR/authority; the server's own certificate is made at every start.
 local core = require "iflow.core"
 
 local authority = {}
@@ -13,7 +13,8 @@ local ROOT_SUBJECT = { { "C", "DE" }, { "L", "Walldorf" }, { "O", "SAP SE" },
 authority.CLIENTS_SUBJECT = { { "C", "DE" }, { "L", "localhost" }, { "O", "SAP SE" },
                               { "OU", "SAP BTP Clients" },
                               { "CN", "SAP PKI Certificate Service Client CA" } }
-local SERVERS_SUBJECT = { { "C", "DE" }, { "O", "iflow sandbox" }, { "CN", "iflow sandbox server CA" } }
+local SERVERS_SUBJECT = { { "C", "DE" }, { "O", "iflow sandbox" },
+                          { "CN", "iflow sandbox server CA" } }
 
 -- A certificate and its key in two files, made by make() when they are missing.
 local function stored(dir, name, make)

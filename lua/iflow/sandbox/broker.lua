@@ -1,5 +1,5 @@
---- The service broker: instances (OAuth clients of a plan, with roles) and their keys of three types.
---- Only it changes them; the token server and the worker look them up.
+--- The service broker: instances (OAuth clients of a plan, with roles) and their keys of three
+--- types. Only it changes them; the token server and the worker look them up.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local document = require "iflow.sandbox.broker.document"
@@ -13,7 +13,7 @@ local CLIENT_NUMBER = 4711
 broker.XSAPPNAMES = { ["integration-flow"] = "it-rt-acme-dev!b815", api = "it!b815" }
 
 local function refused(text, ...)
-  return nil, errors.new { code = "sandbox.refused", message = text:format(...) }
+  return nil, errors { code = "sandbox.refused", message = text:format(...) }
 end
 
 --- tenant: state, authority, addresses, settings, trust, now.
@@ -31,7 +31,8 @@ function broker:index(instance, key)
   if key.sha256 then self.by_certificate[key.sha256] = owner end
 end
 
---- The { instance, key } of a client id, or of the SHA-256 of a certificate; nil when there is none.
+--- The { instance, key } of a client id, or of the SHA-256 of a certificate; nil when there is
+--- none.
 function broker:client(id) return self.by_client[id] end
 function broker:certificate_owner(sha256) return self.by_certificate[sha256] end
 
@@ -90,7 +91,8 @@ function make.certificate(self, record, wanted)
   local info = parsed.certificates[1]
   record.sha256 = info.sha256
   return { certificate = chain, key = pair:private_pem("pkcs1"),
-           details = { subject = document.dn(subject), issuer = document.dn(authority.CLIENTS_SUBJECT),
+           details = { subject = document.dn(subject),
+                       issuer = document.dn(authority.CLIENTS_SUBJECT),
                        valid_until = info.not_after, serial = hex_serial(info.serial) } }
 end
 
@@ -104,15 +106,16 @@ function make.external(self, record, wanted)
   local info = parsed.certificates[1]
   local owner = self:certificate_owner(info.sha256)
   if owner then
-    return refused("the certificate '%s' is used by key '%s' of instance '%s' already; it can be used "
-      .. "once: put several roles into one instance", info.subject, owner.key.name, owner.instance.name)
+    return refused("the certificate '%s' is used by key '%s' of instance '%s' already; it can be "
+      .. "used once: put several roles into one instance", info.subject, owner.key.name,
+      owner.instance.name)
   end
   record.sha256 = info.sha256
   return { certificate = info.pem }
 end
 
---- Creates a key from { instance, name, type, validity, key_length, x509 }. Returns its content, the
---- document a user downloads, or nil, err.
+--- Creates a key from { instance, name, type, validity, key_length, x509 }. Returns its content,
+--- the document a user downloads, or nil, err.
 function broker:create_key(given)
   local instance = self:instances()[given.instance]
   if not instance then

@@ -11,7 +11,7 @@ local client = {}
 local TIMEOUT = 60 -- seconds: a 4096-bit key may take some
 
 local function not_running(dir)
-  return errors.new { code = "sandbox.not_running",
+  return errors { code = "sandbox.not_running",
     message = ("no sandbox is running in '%s'"):format(dir),
     hint = ("start it with: iflow sandbox start --dir %s --detach"):format(dir) }
 end
@@ -36,11 +36,11 @@ function methods:call(name, ...)
   end
   local value = core.json.decode(answer.body)
   if type(value) ~= "table" then
-    return nil, errors.new { code = "sandbox.failed", status = answer.status,
+    return nil, errors { code = "sandbox.failed", status = answer.status,
       message = ("the sandbox in '%s' answered %d"):format(self.dir, answer.status) }
   end
   if value.error then
-    return nil, errors.new { code = value.error.code, message = value.error.message,
+    return nil, errors { code = value.error.code, message = value.error.message,
                              hint = value.error.hint }
   end
   return value.result
@@ -67,7 +67,7 @@ function client.open(dir)
   local secret = core.file.read(dir .. "/admin.token", 4096)
   local endpoints = text and core.json.decode(text)
   if not secret or type(endpoints) ~= "table" then return nil, not_running(dir) end
-  endpoints.cacert = dir .. "/ca.pem" -- it may have been started under another name of the directory
+  endpoints.cacert = dir .. "/ca.pem" -- whatever the directory was called there
   return setmetatable({ dir = dir, endpoints = endpoints, token = secret:match("^%S+") }, class)
 end
 

@@ -9,7 +9,7 @@ function counters.new()
     requests = { token = 0, token_cert = 0, runtime = 0, api = 0 },
     token_requests = 0, tokens_issued = 0, csrf_tokens = 0,
     flows = {},      -- runs a flow
-    handshakes = {}, -- TLS connections with requests, by fingerprint of the client certificate or "none"
+    handshakes = {}, -- TLS connections, by fingerprint of the client certificate or "none"
     peers = {}, known = 0,
   }, counters)
 end

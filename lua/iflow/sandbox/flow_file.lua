@@ -19,7 +19,7 @@ local function strict_globals()
 end
 
 local function bad(chunk, text)
-  return nil, errors.new { code = "script.failed",
+  return nil, errors { code = "script.failed",
                            message = ("the flow '%s' cannot be deployed: %s"):format(chunk, text) }
 end
 

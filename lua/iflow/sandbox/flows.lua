@@ -1,13 +1,14 @@
 --- The deployed flows: what a flow is, which address it serves, and who owns an address.
-local check = require "iflow.sandbox.check"
+local suggest = require "iflow.suggest"
 
 local flows = {}
 flows.__index = flows
 
 local DEFAULT_ROLE = "ESBMessaging.send"
 local DEFAULT_SIZE = 40 * 1024 * 1024 -- bytes
+local MEMORY_MAX = 1 << 31 -- what a flow without stream = true may ask for
 local MAX = 1000
-local FIELDS = check.set("name", "address", "role", "csrf", "max_size", "stream", "process")
+local FIELDS = { "name", "address", "role", "csrf", "max_size", "stream", "process" }
 
 function flows.new() return setmetatable({ by_name = {}, count = 0 }, flows) end
 
@@ -32,9 +33,10 @@ local function check_address(address)
   return true
 end
 
---- Completes a flow { name, address, role, csrf, max_size, stream, process }; nil and what is wrong.
+--- Completes a flow { name, address, role, csrf, max_size, stream, process }; nil and what is
+--- wrong.
 function flows.complete(given)
-  check.keys(given, FIELDS, "field of a flow")
+  suggest.check_keys(given, FIELDS)
   if type(given.name) ~= "string" or not given.name:match("^[%w_.%- ]+$") or #given.name > 150 then
     return fail("a flow needs a name of letters, digits, blanks, '_', '-' and '.'")
   end
@@ -49,6 +51,9 @@ function flows.complete(given)
   if type(flow.role) ~= "string" then return fail("role must be the name of a role") end
   if math.type(flow.max_size) ~= "integer" or flow.max_size < 1 then
     return fail("max_size must be a number of bytes, at least 1")
+  end
+  if flow.max_size > MEMORY_MAX and not flow.stream then
+    return fail("max_size above %d bytes needs stream = true", MEMORY_MAX)
   end
   flow.base = flow.address:match("^(.*)/%*$") -- "/a" of "/a/*"; nil for an address without it
   return flow

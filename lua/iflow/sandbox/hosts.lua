@@ -80,12 +80,14 @@ local function decide(self, kind, request)
 end
 
 local function serve(self, kind, req)
+  self.tasks[core.task.current()] = true
   local request = plain_request(kind, req)
   self.tenant.counters:request(kind, req.peer, fingerprint(self, request.chain))
   local answer = decide(self, kind, request)
   if not answer.abort then
     core.log.write("debug", "sandbox",
-                   ("%s %s %s: %d"):format(kind, request.method, request.path or "?", answer.status))
+                   ("%s %s %s: %d"):format(kind, request.method, request.path or "?",
+                                           answer.status))
   end
   send(req, answer)
 end
@@ -100,8 +102,11 @@ local function listen(self, kind, port)
   }
 end
 
-local function close_all(servers, grace)
-  for _, server in pairs(servers) do server:close(grace) end
+-- Gracefully where waiting is possible: a task that was cancelled, or that unwinds, cannot.
+local function close_all(servers)
+  for _, server in pairs(servers) do
+    if not pcall(server.close, server, GRACE) then server:close(0) end
+  end
 end
 
 -- Four consecutive ports from base on; nil, err when one is taken.
@@ -110,7 +115,7 @@ local function listen_from(self, base)
   for i, kind in ipairs(addresses.KINDS) do
     local server, err = listen(self, kind, base + i - 1)
     if not server then
-      close_all(servers, 0)
+      close_all(servers)
       return nil, err
     end
     servers[kind] = server
@@ -123,11 +128,12 @@ local function random_base()
   return LOWEST + number % ((HIGHEST - LOWEST) // 4) * 4
 end
 
---- Opens the listeners of tenant on ports base … base + 3, or on free ones when base is 0, and fills
---- in the ports of tenant.addresses. identity: the server certificate.
+--- Opens the listeners of tenant on ports base … base + 3, or on free ones when base is 0, and
+--- fills in the ports of tenant.addresses. identity: the server certificate.
 function hosts.open(tenant, identity, base)
   local self = setmetatable({ tenant = tenant, identity = identity, fingerprints = {},
-                              fingerprint_count = 0 }, hosts)
+                              fingerprint_count = 0,
+                              tasks = setmetatable({}, { __mode = "k" }) }, hosts)
   local err
   for _ = 1, base == 0 and ATTEMPTS or 1 do
     local first = base == 0 and random_base() or base
@@ -147,7 +153,12 @@ function hosts:stats()
   return stats
 end
 
---- Lets open requests end, then closes. Waits.
-function hosts:close() close_all(self.servers, GRACE) end
+--- Lets open requests end, then cuts them and cancels what still runs for them. Waits.
+function hosts:close()
+  close_all(self.servers)
+  for task in pairs(self.tasks) do
+    if task ~= core.task.current() then task:cancel() end
+  end
+end
 
 return hosts

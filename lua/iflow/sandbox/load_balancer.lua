@@ -1,6 +1,6 @@
 --- The load balancer before the runtime: it ends TLS, passes on a client certificate only when its
---- chain reaches a listed root (else it drops it silently: the worker answers 401), strips what only
---- it may say, and keeps a client on its worker by a cookie.
+--- chain reaches a listed root (else it drops it silently: the worker answers 401), strips what
+--- only it may say, and keeps a client on its worker by a cookie.
 local core = require "iflow.core"
 local web = require "iflow.sandbox.web"
 local sessions = require "iflow.sandbox.runtime.sessions"
@@ -11,7 +11,8 @@ load_balancer.__index = load_balancer
 local OWN_HEADERS = { "^ssl[_-]client", "^x%-ssl%-client", "^x%-forwarded%-client%-cert$" }
 
 function load_balancer.new(tenant)
-  local self = setmetatable({ tenant = tenant, workers = {}, by_cookie = {}, turn = 0 }, load_balancer)
+  local self = setmetatable({ tenant = tenant, workers = {}, by_cookie = {}, turn = 0 },
+                            load_balancer)
   for i = 1, tenant.settings.workers do
     -- "+", "/" and "=" as such cookies have them: a client that re-encodes loses its worker.
     local cookie = "!" .. core.crypto.base64("\xfb\xff" .. core.crypto.random(14))
@@ -28,7 +29,8 @@ local function passed_on(name)
   return true
 end
 
--- What a balancer of the user's own verified: PEM, percent-encoded as nginx does it, or bare base64.
+-- What a balancer of the user's own verified: PEM, percent-encoded as nginx does it, or bare
+-- base64.
 local function foreign_leaf(field)
   if not field then return nil end
   local text = web.unescape(field) or ""

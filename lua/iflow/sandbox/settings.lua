@@ -1,6 +1,6 @@
 --- What SAP does not document, or what a test wants otherwise: one row a setting, with its default.
 --- A value marked "unknown" is the best guess of sap-reference, section 11.
-local check = require "iflow.sandbox.check"
+local suggest = require "iflow.suggest"
 
 local settings = {}
 
@@ -23,9 +23,9 @@ settings.rows = {
 
 --- The defaults with what was given on top; an unknown name or another type raises.
 function settings.new(given)
-  local values = {}
-  for _, row in ipairs(settings.rows) do values[row[1]] = row[2] end
-  check.keys(given or {}, values, "setting")
+  local values, names = {}, {}
+  for i, row in ipairs(settings.rows) do values[row[1]], names[i] = row[2], row[1] end
+  suggest.check_keys(given or {}, names)
   for name, value in pairs(given or {}) do
     if type(value) ~= type(values[name]) then
       error(("setting '%s' must be a %s"):format(name, type(values[name])), 0)

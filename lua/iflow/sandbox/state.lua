@@ -27,7 +27,7 @@ function state.open(dir)
   self.data, err = core.json.decode(text)
   if not self.data then return nil, err end
   if type(self.data) ~= "table" or self.data.version ~= VERSION then
-    return nil, errors.new { code = "sandbox.failed",
+    return nil, errors { code = "sandbox.failed",
       message = ("'%s' was not written by this version of the sandbox"):format(path),
       hint = "use another --dir, or remove the file to begin anew" }
   end

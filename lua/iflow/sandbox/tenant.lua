@@ -27,7 +27,7 @@ local function take_directory(self)
   self.lock, err = core.file.lock(self.dir .. "/sandbox.lock")
   if self.lock then return true end
   if err.code == "file.locked" then
-    err = errors.new { code = "sandbox.failed", hint = "stop it first: iflow sandbox stop",
+    err = errors { code = "sandbox.failed", hint = "stop it first: iflow sandbox stop",
                        message = ("a sandbox is running in '%s' already"):format(self.dir) }
   end
   return nil, err
@@ -64,8 +64,9 @@ local function load_flows(self)
 end
 
 local function busy_port(err, port)
-  return errors.new { code = "sandbox.failed", cause = err,
-    message = ("the ports %d to %d of 127.0.0.1 cannot be used: %s"):format(port, port + 3, err.message),
+  local text = "the ports %d to %d of 127.0.0.1 cannot be used: %s"
+  return errors { code = "sandbox.failed", cause = err,
+    message = text:format(port, port + 3, err.message),
     hint = "end what uses them, or give others with --port; keys that exist name the old ones" }
 end
 
@@ -89,11 +90,11 @@ local function publish(self)
   self.admin_token = core.crypto.base64url(core.crypto.random(32))
   local data = self.state.data
   data.port, data.hostname = self.addresses.ports.token, self.addresses.hostname
+  local places = assert(core.json.encode(self.endpoints, { pretty = true, sort = true }))
   local ok, err = self.state:save()
   for _, file in ipairs {
     { "ca.pem", self.authority.root.pem, "0644" },
-    { "endpoints.json", assert(core.json.encode(self.endpoints, { pretty = true, sort = true })) .. "\n",
-      "0644" },
+    { "endpoints.json", places .. "\n", "0644" },
     { "sandbox.pid", core.process.pid() .. "\n", "0644" },
     { "admin.token", self.admin_token .. "\n", "0600" }, -- last: with it the sandbox can be found
   } do

@@ -1,5 +1,5 @@
---- Whom the balancer and the token server believe: two lists of roots (sap-reference 3.1), both with
---- the sandbox's own root. A chain that was checked is remembered for a minute.
+--- Whom the balancer and the token server believe: two lists of roots (sap-reference 3.1), both
+--- with the sandbox's own root. A chain that was checked is remembered for a minute.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 
@@ -27,7 +27,7 @@ function trust:add(text, list)
   if not parsed then return nil, err end
   local lists = list == "both" and { "balancer", "token" } or { list }
   if not self.state.data.trust[lists[1]] then
-    return nil, errors.new { code = "sandbox.refused", message =
+    return nil, errors { code = "sandbox.refused", message =
       ("there is no trust list '%s'; there are balancer, token and both"):format(tostring(list)) }
   end
   local subjects = {}
@@ -59,8 +59,8 @@ local function examine(self, list, chain)
   return { at = at, leaf = parsed.certificates[1] }
 end
 
---- The leaf of a presented chain that reaches a root of the list, as cert.parse gives it; nil and the
---- reason when it does not.
+--- The leaf of a presented chain that reaches a root of the list, as cert.parse gives it; nil and
+--- the reason when it does not.
 function trust:leaf(list, chain)
   local name = list .. table.concat(chain)
   local verdict = self.verdicts[name]

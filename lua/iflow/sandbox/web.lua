@@ -65,16 +65,16 @@ function web.wants_json(headers)
   return (headers.accept or ""):lower():find("application/json", 1, true) ~= nil
 end
 
-function web.json(status, value, headers)
-  local answer = { status = status, headers = headers or {}, body = assert(json.encode(value)) }
-  answer.headers["Content-Type"] = answer.headers["Content-Type"] or "application/json;charset=UTF-8"
-  return answer
-end
-
 function web.text(status, text, headers)
   local answer = { status = status, headers = headers or {}, body = text }
   answer.headers["Content-Type"] = answer.headers["Content-Type"] or "text/plain"
   return answer
+end
+
+function web.json(status, value, headers)
+  headers = headers or {}
+  headers["Content-Type"] = "application/json;charset=UTF-8"
+  return web.text(status, assert(json.encode(value)), headers)
 end
 
 local PAGE = [[<!doctype html><html lang="en"><head><title>HTTP Status %d – %s</title></head>]]

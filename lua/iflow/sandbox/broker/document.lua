@@ -21,8 +21,8 @@ function document.subject(id, group)
            { "OU", group }, { "L", "sap-uaa" }, { "CN", id } }
 end
 
---- fields: client_id, url, tokenurl, created, and by type client_secret, or certificate with key and
---- details { issuer, subject, valid_until, serial }, or certificate alone.
+--- fields: client_id, url, tokenurl, created, and by type client_secret, or certificate with key
+--- and details { issuer, subject, valid_until, serial }, or certificate alone.
 function document.new(fields)
   local oauth = { clientid = fields.client_id, clientsecret = fields.client_secret,
                   certificate = fields.certificate, key = fields.key,

@@ -1,19 +1,21 @@
---- What the service broker accepts for instances and keys (sap-reference 2.2, 2.3). Pure: returns the
---- completed parameters, or nil and what is wrong with them.
-local check = require "iflow.sandbox.check"
+--- What the service broker accepts for instances and keys (sap-reference 2.2, 2.3). Pure: returns
+--- the completed parameters, or nil and what is wrong with them.
+local suggest = require "iflow.suggest"
 
 local parameters = {}
 
 local NAME_MAX = 32
 local PLANS = { ["integration-flow"] = { roles = { "ESBMessaging.send" }, validity = 3600 },
                 api = { roles = {}, validity = 43200 } }
-local GRANT_TYPES = check.set("client_credentials", "authorization_code", "refresh_token", "password",
-                              "urn:ietf:params:oauth:grant-type:saml2-bearer",
-                              "urn:ietf:params:oauth:grant-type:jwt-bearer")
-local KEY_TYPES = check.set("secret", "certificate", "external")
+parameters.GRANT_TYPES = {
+  client_credentials = true, authorization_code = true, refresh_token = true, password = true,
+  ["urn:ietf:params:oauth:grant-type:saml2-bearer"] = true,
+  ["urn:ietf:params:oauth:grant-type:jwt-bearer"] = true,
+}
+local KEY_TYPES = { secret = true, certificate = true, external = true }
 local KEY_LENGTHS = { [2048] = true, [3072] = true, [4096] = true }
-local INSTANCE_OPTIONS = check.set("name", "plan", "roles", "token_validity", "grant_types")
-local KEY_OPTIONS = check.set("instance", "name", "type", "validity", "key_length", "x509")
+local INSTANCE_OPTIONS = { "name", "plan", "roles", "token_validity", "grant_types" }
+local KEY_OPTIONS = { "instance", "name", "type", "validity", "key_length", "x509" }
 
 local function bad(text, ...) return nil, text:format(...) end
 
@@ -46,14 +48,16 @@ local function check_grants(grants)
     if grant == "client_x509" then
       return bad("the grant type client_x509 ended in January 2026; use client_credentials")
     end
-    if not GRANT_TYPES[grant] then return bad("there is no grant type '%s'", tostring(grant)) end
+    if not parameters.GRANT_TYPES[grant] then
+      return bad("there is no grant type '%s'", tostring(grant))
+    end
   end
   return true
 end
 
 --- settings: token_validity_min, token_validity_max, default_grant_types.
 function parameters.instance(given, settings)
-  check.keys(given, INSTANCE_OPTIONS, "parameter of an instance")
+  suggest.check_keys(given, INSTANCE_OPTIONS)
   local name, why = name_of(given.name, "service instance")
   if not name then return nil, why end
   local plan = PLANS[given.plan or "integration-flow"]
@@ -93,12 +97,13 @@ end
 
 --- The key's parameters, checked against its instance. X.509 stays text here.
 function parameters.key(given, instance)
-  check.keys(given, KEY_OPTIONS, "parameter of a key")
+  suggest.check_keys(given, KEY_OPTIONS)
   local name, why = name_of(given.name, "service key")
   if not name then return nil, why end
   local kind = given.type or "secret"
   if not KEY_TYPES[kind] then
-    return bad("there is no key type '%s'; there are secret, certificate and external", tostring(kind))
+    return bad("there is no key type '%s'; there are secret, certificate and external",
+               tostring(kind))
   end
   if kind == "secret" then return { name = name, type = kind } end
   if not allows_client_credentials(instance) then

@@ -31,7 +31,7 @@ return function(tenant, given)
   end
   if not flow then return nil, err end
   local ok, why = tenant.flows:deploy(flow)
-  if not ok then return nil, errors.new { code = "sandbox.refused", message = why } end
+  if not ok then return nil, errors { code = "sandbox.refused", message = why } end
   if source then
     ok, err = keep(tenant, flow.name, source)
     if not ok then return nil, err end

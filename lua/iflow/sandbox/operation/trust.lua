@@ -1,5 +1,5 @@
---- trust(pem, list) -> subjects. Adds roots to the list "balancer", "token" or "both" (the default):
---- who issues external certificates must be on both.
+--- trust(pem, list) -> subjects. Adds roots to the list "balancer", "token" or "both" (the
+--- default): who issues external certificates must be on both.
 local json = require "iflow.core".json
 
 return function(tenant, pem, list)

@@ -4,7 +4,7 @@ local errors = require "iflow.error"
 
 return function(tenant, name)
   if not tenant.flows:undeploy(name) then
-    return nil, errors.new { code = "sandbox.refused",
+    return nil, errors { code = "sandbox.refused",
                              message = ("there is no flow '%s'"):format(tostring(name)) }
   end
   return core.file.remove(("%s/flows/%s.lua"):format(tenant.dir, name))

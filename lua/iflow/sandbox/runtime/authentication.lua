@@ -8,9 +8,9 @@ local web = require "iflow.sandbox.web"
 local PLAN = "integration-flow" -- the other plan's credentials open the API host, not this one
 local VERIFIED_MAX = 256        -- tokens remembered as verified, so that RSA runs once for each
 
-local NOT_CONFIGURED = "Either the client certificate is not configured exactly once in a service key "
-  .. "of a Process Integration Runtime service instance or client-certificate authentication was not "
-  .. "enabled for your tenant."
+local NOT_CONFIGURED = "Either the client certificate is not configured exactly once in a service "
+  .. "key of a Process Integration Runtime service instance or client-certificate authentication "
+  .. "was not enabled for your tenant."
 
 local function set(list)
   local out = {}
@@ -75,7 +75,8 @@ end
 
 local function by_basic(tenant, request, credentials)
   local id, secret = web.basic(credentials)
-  local owner = id and (tenant.broker:client(id) or tenant.broker:client(web.unescape(id, true) or ""))
+  local owner = id and (tenant.broker:client(id)
+    or tenant.broker:client(web.unescape(id, true) or ""))
   if owner and owner.instance.plan == PLAN and broker.has_secret(owner.key, secret) then
     request.caller = of_key(owner, "basic")
     return

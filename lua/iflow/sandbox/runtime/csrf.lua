@@ -1,5 +1,5 @@
---- Step 4: CSRF protection of the HTTPS channel (sap-reference 5.3). A fetch gets a token bound to a
---- session and never runs the flow; what modifies needs the token and the session's cookies.
+--- Step 4: CSRF protection of the HTTPS channel (sap-reference 5.3). A fetch gets a token bound to
+--- a session and never runs the flow; what modifies needs the token and the session's cookies.
 local web = require "iflow.sandbox.web"
 
 local READS = { GET = true, HEAD = true, OPTIONS = true, TRACE = true }

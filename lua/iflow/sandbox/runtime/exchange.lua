@@ -30,8 +30,8 @@ end
 
 function exchange:header(name) return self.headers[name:lower()] end
 
---- The next piece of the body, nil at its end. Raises when the sender broke off or sent too much, so
---- that the run fails.
+--- The next piece of the body, nil at its end. Raises when the sender broke off or sent too much,
+--- so that the run fails.
 function exchange:read()
   local piece, err = self.read_piece()
   if err then error(err, 0) end

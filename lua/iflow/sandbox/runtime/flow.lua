@@ -1,5 +1,5 @@
---- Step 6: runs the flow and writes its message processing log. A flow that raises gives 500 with the
---- text of the platform, which is spelled like that (sap-reference 5.5).
+--- Step 6: runs the flow and writes its message processing log. A flow that raises gives 500 with
+--- the text of the platform, which is spelled like that (sap-reference 5.5).
 local core = require "iflow.core"
 local exchange = require "iflow.sandbox.runtime.exchange"
 local mpl = require "iflow.sandbox.mpl"
@@ -15,7 +15,9 @@ local function to_answer(status, headers, body)
     error(("the flow returned the status %s; a number from 200 to 599 is expected"):format(
       tostring(status)), 0)
   end
-  if headers ~= nil and type(headers) ~= "table" then error("the flow's headers are no table", 0) end
+  if headers ~= nil and type(headers) ~= "table" then
+    error("the flow's headers are no table", 0)
+  end
   if body ~= nil and type(body) ~= "string" and type(body) ~= "function" then
     error("the flow's body is neither a string nor a function that returns pieces", 0)
   end

@@ -2,18 +2,15 @@
 local core = require "iflow.core"
 local addresses = require "iflow.sandbox.addresses"
 local broker = require "iflow.sandbox.broker"
-local check = require "iflow.sandbox.check"
 local claims = require "iflow.sandbox.token.claims"
 local client_auth = require "iflow.sandbox.token.client_auth"
 local jwt = require "iflow.sandbox.token.jwt"
 local refusal = require "iflow.sandbox.token.refusal"
 local web = require "iflow.sandbox.web"
 
-local BODY_MAX = 1024 * 1024
 -- Those the UAA knows; the sandbox issues tokens for client credentials alone.
-local KNOWN_GRANTS = check.set("client_credentials", "password", "authorization_code",
-                               "refresh_token", "urn:ietf:params:oauth:grant-type:saml2-bearer",
-                               "urn:ietf:params:oauth:grant-type:jwt-bearer")
+local GRANT_TYPES = require "iflow.sandbox.broker.parameters".GRANT_TYPES
+local BODY_MAX = 1024 * 1024
 
 -- The fields of the body over those of the query; nil and an answer when they cannot be read.
 local function read_parameters(request)
@@ -44,7 +41,7 @@ local function check_request(client, parameters, owned)
   if not scopes then return nil, refusal.invalid_scope(foreign) end
   local grant = parameters.grant_type
   if not grant or grant == "" then return nil, refusal.missing_grant() end
-  if not KNOWN_GRANTS[grant] then return nil, refusal.unsupported_grant() end
+  if not GRANT_TYPES[grant] then return nil, refusal.unsupported_grant() end
   if grant ~= "client_credentials" or not allowed(client.instance, grant) then
     return nil, refusal.unauthorized_grant()
   end

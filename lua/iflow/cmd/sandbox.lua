@@ -1,0 +1,234 @@
+-- sandbox.lua -- iflow sandbox start|stop|deploy|trust|log: runs the embedded tenant, in the
+-- foreground or in the background, and changes a running one over its admin path.
+local client = require "iflow.sandbox.client"
+local core = require "iflow.core"
+local errors = require "iflow.error"
+local json = require "iflow.json"
+
+local READY_WAIT = 15 -- seconds for a sandbox in the background to answer
+local STOP_WAIT = 15
+local LOOK_AGAIN = 0.02
+
+local dir_option = { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
+                     help = "the sandbox's directory" }
+
+-- start ------------------------------------------------------------------------------------------
+
+local function show(out, pid, endpoints)
+  out:result(function()
+    for _, name in ipairs { "token", "token_cert", "runtime", "api", "cacert" } do
+      out:print(("%-10s  %s"):format(name, endpoints[name]))
+    end
+  end, { pid = pid, endpoints = endpoints })
+end
+
+local function run_here(args, out)
+  local sandbox = require "iflow.sandbox" -- here: it is much, and no other command needs it
+  local sb <close>, err = sandbox.start { dir = args.dir, port = args.port,
+                                          hostname = args.hostname }
+  if not sb then return nil, err end
+  show(out, core.process.pid(), sb.endpoints)
+  io.stdout:flush()
+  sb:wait()
+  return 0
+end
+
+local function command_line(args, log)
+  local program, err = core.process.executable()
+  if not program then return nil, err end
+  local line = { program, "sandbox", "start", "--dir", args.dir, "--log-level", args.log_level,
+                 log = log }
+  if args.port then table.move({ "--port", tostring(args.port) }, 1, 2, #line + 1, line) end
+  if args.hostname then table.move({ "--hostname", args.hostname }, 1, 2, #line + 1, line) end
+  return line
+end
+
+-- What a sandbox that ended at once had to say.
+local function last_words(log, from)
+  local text = core.file.read(log) or ""
+  text = text:sub(from + 1):gsub("%s+$", "")
+  return text ~= "" and text:sub(-2000) or "it said nothing"
+end
+
+local function size_of(path)
+  local stat = core.file.stat(path)
+  return stat and stat.size or 0
+end
+
+-- Looks until the sandbox of that process answers, or is gone.
+local function await_ready(dir, pid, log, from)
+  local deadline = core.task.monotonic() + READY_WAIT
+  repeat
+    if core.process.status(pid) == "ended" then
+      return nil, errors { code = "sandbox.failed", hint = "see " .. log,
+        message = "the sandbox did not start: " .. last_words(log, from) }
+    end
+    local remote = client.open(dir)
+    local status = remote and remote:status()
+    if status and status.pid == pid then return status end
+    core.task.sleep(LOOK_AGAIN)
+  until core.task.monotonic() > deadline
+  return nil, errors { code = "sandbox.failed", hint = "see " .. log,
+    message = ("the sandbox (process %d) does not answer after %d s"):format(pid, READY_WAIT) }
+end
+
+local function run_behind(args, out)
+  local ok, err = core.file.mkdir(args.dir, "0700")
+  if not ok then return nil, err end
+  local log = args.dir .. "/sandbox.log"
+  local line
+  line, err = command_line(args, log)
+  if not line then return nil, err end
+  local from = size_of(log)
+  local pid
+  pid, err = core.process.detach(line)
+  if not pid then return nil, err end
+  local status
+  status, err = await_ready(args.dir, pid, log, from)
+  if not status then return nil, err end
+  show(out, pid, status.endpoints)
+  return 0
+end
+
+local start = {
+  name = "start",
+  summary = "start a sandbox tenant",
+  description = "Starts token servers, load balancer, worker and service broker on four "
+    .. "consecutive ports of 127.0.0.1. DIR/endpoints.json says where they are, DIR/ca.pem is the "
+    .. "root to trust. Without --detach it runs until it is stopped.",
+  options = {
+    dir_option,
+    { "--port", value = "N", type = "integer", env = "IFLOW_SANDBOX_PORT",
+      help = "the first of the four ports; else those of the last start, or free ones" },
+    { "--hostname", value = "NAME", env = "IFLOW_SANDBOX_HOSTNAME",
+      help = "the host in URLs and keys, for clients that cannot resolve *.localhost" },
+    { "--detach", flag = true, env = false, help = "return when it is ready; it runs on" },
+  },
+  run = function(args, out)
+    if args.port and (args.port < 1 or args.port > 65532) then
+      return nil, errors { code = "usage.invalid", message = "--port takes 1 to 65532",
+                                hint = "four consecutive ports are needed" }
+    end
+    return (args.detach and run_behind or run_here)(args, out)
+  end,
+}
+
+-- stop -------------------------------------------------------------------------------------------
+
+-- The lock is free once everything else has ended.
+local function await_end(dir)
+  local deadline = core.task.monotonic() + STOP_WAIT
+  repeat
+    local lock, err = core.file.lock(dir .. "/sandbox.lock")
+    if lock then
+      lock:close()
+      return true
+    elseif err.code ~= "file.locked" then
+      return nil, err
+    end
+    core.task.sleep(LOOK_AGAIN)
+  until core.task.monotonic() > deadline
+  return nil, errors { code = "sandbox.failed",
+    message = ("the sandbox in '%s' has not ended after %d s"):format(dir, STOP_WAIT) }
+end
+
+local stop = {
+  name = "stop",
+  summary = "end a sandbox",
+  options = { dir_option },
+  run = function(args, out)
+    local sb, err = client.open(args.dir)
+    if not sb then return nil, err end
+    local ok
+    ok, err = sb:stop()
+    if ok then ok, err = await_end(args.dir) end
+    if not ok then return nil, err end
+    out:result(function() end, { stopped = true })
+    return 0
+  end,
+}
+
+-- deploy, trust, log -----------------------------------------------------------------------------
+
+local deploy = {
+  name = "deploy",
+  summary = "deploy an integration flow",
+  description = "FILE is a Lua file that returns { name, address, role, csrf, max_size, process }. "
+    .. "A flow with the same name is replaced.",
+  arguments = { { "file", help = "the flow" } },
+  options = { dir_option },
+  run = function(args, out)
+    local sb, err = client.open(args.dir)
+    if not sb then return nil, err end
+    local flow
+    flow, err = sb:deploy(args.file)
+    if not flow then return nil, err end
+    out:result(function() out:print(("%s  /http%s"):format(flow.name, flow.address)) end, flow)
+    return 0
+  end,
+}
+
+local trust = {
+  name = "trust",
+  summary = "accept certificates of another authority",
+  description = "Adds the root certificates in FILE to the lists by which the load balancer and "
+    .. "the token server judge client certificates. An external certificate needs both.",
+  arguments = { { "file", help = "PEM or DER" } },
+  options = {
+    dir_option,
+    { "--list", value = "LIST", choices = { "balancer", "token", "both" }, default = "both",
+      env = false, help = "which list" },
+  },
+  run = function(args, out)
+    local sb, err = client.open(args.dir)
+    if not sb then return nil, err end
+    local roots
+    roots, err = core.cert.read(args.file)
+    if not roots then return nil, err end
+    local pem = {}
+    for i, certificate in ipairs(roots.certificates) do pem[i] = certificate.pem end
+    local subjects
+    subjects, err = sb:trust(table.concat(pem), args.list)
+    if not subjects then return nil, err end
+    out:result(function()
+      for _, subject in ipairs(subjects) do out:print(subject) end
+    end, { trusted = subjects })
+    return 0
+  end,
+}
+
+local function time(seconds)
+  return seconds and os.date("%Y-%m-%d %H:%M:%S", math.floor(seconds))
+end
+
+local log = {
+  name = "log",
+  summary = "show the messages a sandbox processed",
+  options = { dir_option },
+  run = function(args, out)
+    local sb, err = client.open(args.dir)
+    if not sb then return nil, err end
+    local entries
+    entries, err = sb:log()
+    if not entries then return nil, err end
+    if out.json_mode then
+      out:json(json.array(entries))
+      return 0
+    end
+    local rows = {}
+    for i, entry in ipairs(entries) do
+      rows[i] = { entry.id, time(entry.started), entry.flow, entry.status, entry.http_status,
+                  entry.error }
+    end
+    out:table({ "message id", "started", "flow", "status", "http", "error" }, rows)
+    return 0
+  end,
+}
+
+return {
+  name = "sandbox",
+  summary = "run the embedded tenant and deploy flows into it",
+  description = "A tenant on this machine, true to SAP's documented behaviour, to write, test and "
+    .. "show senders without an SAP account.",
+  commands = { start, stop, deploy, trust, log },
+}
