@@ -100,18 +100,28 @@ end
 
 -- Running ----------------------------------------------------------------------------------------
 
--- A command fails with an iflow.error; anything else that is raised is a defect, ours or, with
--- `error_code` in its table, one of the script it runs.
-local function as_error(value, command)
-  return errors.is(value) and value or errors.wrap(value, command.error_code or "system.internal")
+-- Only with IFLOW_TRACEBACK=1, for whoever develops; and through the log, which redacts.
+local function log_traceback(text)
+  if os.getenv "IFLOW_TRACEBACK" ~= "1" then return end
+  for line in text:gmatch "[^\n]+" do core.log.write("error", "cli", (line:gsub("\t", "  "))) end
 end
 
--- With IFLOW_TRACEBACK=1 for whoever develops; through the log, which redacts.
 local function with_traceback(value)
-  if os.getenv "IFLOW_TRACEBACK" == "1" then
-    core.log.write("error", "cli", debug.traceback(tostring(value), 2))
-  end
+  log_traceback(debug.traceback(nil, 2))
   return value
+end
+
+-- A command fails with an iflow.error; anything else that is raised is a defect, ours or, with
+-- `error_code` in its table, one of the script it runs. A task that nobody joined has its
+-- traceback in the text.
+local function as_error(value, command)
+  if errors.is(value) then
+    if value.traceback then log_traceback(value.traceback) end
+    return value
+  end
+  local text, trace = tostring(value):match "^(.-)\n(stack traceback:.*)$"
+  if trace then log_traceback(trace) end
+  return errors.wrap(text or value, command.error_code or "system.internal")
 end
 
 -- Runs fn as the main task; a signal cancels every task and is the exit code once they have

@@ -66,28 +66,23 @@ local function send(tenant, order)
   }
 end
 
--- Sends all of them, several at once; results in the order of the file.
+-- Sends all of them, several at once; answers and errors by the number of the order.
 local function send_all(tenant, orders)
-  local results, jobs = {}, {}
+  local jobs = {}
   for i, order in ipairs(orders) do
-    jobs[i] = function()
-      local answer, err = send(tenant, order)
-      results[i] = { outcome = answer and "delivered" or err.outcome or "retryable",
-        message_id = (answer or err).message_id, err = err }
-    end
+    jobs[i] = function() return send(tenant, order) end
   end
-  assert(iflow.all(jobs, { limit = at_once }))
-  return results
+  return iflow.all(jobs, { limit = at_once })
 end
 
-local function summarize(results)
-  local sum = { sent = #results, delivered = 0, rejected = 0, retryable = 0, in_doubt = 0 }
-  for _, result in ipairs(results) do
-    sum[result.outcome] = sum[result.outcome] + 1
-    if result.outcome == "delivered" then
-      sum.first = sum.first or result.message_id
-      sum.last = result.message_id or sum.last
-    end
+local function summarize(answers, errors)
+  local sum = { sent = answers.n, delivered = 0, rejected = 0, retryable = 0, in_doubt = 0 }
+  for i = 1, answers.n do
+    local answer = answers[i]
+    local outcome = answer and answer.outcome or errors[i].outcome
+    sum[outcome] = sum[outcome] + 1
+    sum.first = sum.first or answer and answer.message_id
+    sum.last = answer and answer.message_id or sum.last
   end
   return sum
 end
@@ -112,11 +107,11 @@ path = path or arg[0]:gsub("[^/]*$", "") .. "data/orders.csv"
 local orders = read_orders(path)
 local tenant = assert(iflow.tenant {})
 assert(tenant:token()) -- refused credentials end the run here, before the first order
-local results = send_all(tenant, orders)
-for i, result in ipairs(results) do
-  if result.err then io.stderr:write(("order %s: %s\n"):format(orders[i].order, result.err)) end
+local answers, errors = send_all(tenant, orders)
+for i, err in pairs(errors or {}) do
+  io.stderr:write(("order %s: %s\n"):format(orders[i].order, err))
 end
-local sum = summarize(results)
+local sum = summarize(answers, errors)
 report(sum, as_json)
 tenant:close()
 return exit_code(sum)

@@ -1,6 +1,6 @@
--- run.lua -- iflow run SCRIPT: executes a Lua script inside iflow.run, with strict globals. The exit
--- code is what the script returns (an integer; nothing or true is 0, false is 1), or that of the
--- error it returned as `nil, err` or did not catch.
+-- run.lua -- iflow run SCRIPT: executes a Lua script inside iflow.run, with strict globals. The
+-- exit code is what the script returns (an integer; nothing or true is 0, false is 1), or that of
+-- the error it returned as `nil, err` or did not catch.
 local errors = require "iflow.error"
 local strict = require "iflow.strict"
 local tenants = require "iflow.cli.tenant"
@@ -9,12 +9,13 @@ local function failed(text, ...)
   return nil, errors { code = "script.failed", message = text:format(...) }
 end
 
-local function load_script(path)
+local function load_script(path, words)
   local file, why = io.open(path, "rb")
   if not file then return nil, errors { code = "file.not_found", message = why } end
   file:close()
+  words[0] = path
   local chunk
-  chunk, why = loadfile(path, "t")
+  chunk, why = loadfile(path, "t", strict.environment { arg = words })
   if not chunk then return failed("%s", why) end
   return chunk
 end
@@ -36,22 +37,19 @@ local function result_of(first, second)
 end
 
 local function run(args)
-  local chunk, err = load_script(args.script)
+  local chunk, err = load_script(args.script, args.arg)
   if not chunk then return nil, err end
   set_paths(args.script)
-  args.arg[0] = args.script
-  _G.arg = args.arg
-  strict.enable()
   return result_of(chunk(table.unpack(args.arg)))
 end
 
 return {
   name = "run",
   summary = "run a Lua script once",
-  description = "Runs SCRIPT, a plain Lua 5.4 script that may wait: it can call iflow.tenant and its "
-    .. "calls, iflow.sleep and so on without further ado. Undeclared globals are errors. What the "
-    .. "script does not tell iflow.tenant itself comes from the tenant options. The exit code is the "
-    .. "integer the script returns, or that of the error it ends with.",
+  description = "Runs SCRIPT, a plain Lua 5.4 script that may wait: iflow.tenant and its calls, "
+    .. "iflow.sleep and so on work without further ado. Undeclared globals are errors. What the "
+    .. "script does not tell iflow.tenant itself comes from the tenant options. The exit code is "
+    .. "the integer the script returns, or that of the error it ends with.",
   arguments = { { "script", help = "the Lua file" } },
   rest = { "arg", owner = "the script", help = "arguments of the script, its table arg" },
   options = tenants.with {},

@@ -1,6 +1,6 @@
 -- orders.flow.lua -- the integration flow that scripts/demo deploys into the sandbox: takes one
 -- order as JSON, answers with a confirmation, and refuses an order that lacks what it must have.
-local json = require "iflow.json"
+local json = require "iflow".json
 
 local required = { "order", "customer", "material", "quantity", "unit", "requested" }
 
