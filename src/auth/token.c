@@ -15,6 +15,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,7 @@ struct ifl_token_source {
   iflow_loop *loop;
   ifl_client *client;
   struct ifl_token_opts opts; /* owns its strings and references */
-  char fingerprint[65];
+  char identity[80]; /* pool key: a certificate's connections are others than those without */
   struct ifl_token_request request;
   ifl_token_cache *disk; /* NULL: off */
 
@@ -232,7 +233,7 @@ static void request(ifl_token_source *s)
   r.body = (struct ifl_body) { .kind = IFL_BODY_BYTES,
                                .data = s->request.body.data,
                                .len = s->request.body.len };
-  r.identity = s->fingerprint;
+  r.identity = s->identity;
   r.credential = s->opts.secret == NULL ? s->opts.credential : NULL;
   r.cafile = s->opts.cafile;
   r.proxy = s->opts.proxy;
@@ -387,7 +388,7 @@ static void disown_opts(struct ifl_token_opts *own)
   free((char *)(uintptr_t)own->proxy);
   ifl_secret_unref((ifl_secret *)(uintptr_t)own->proxy_userpwd);
   ifl_secret_unref(own->secret);
-  if (own->credential != NULL) ifl_credential_unref(own->credential);
+  ifl_credential_unref(own->credential);
 }
 
 /* A key in hardware gives nothing to encrypt with: then there is no disk cache, and that is fine. */
@@ -401,6 +402,7 @@ static int open_disk(ifl_token_source *s, iflow_error *err)
 int ifl_token_source_new(ifl_token_source **out, ifl_client *client, iflow_loop *loop,
                          const struct ifl_token_opts *opts, iflow_error *err)
 {
+  char fingerprint[65];
   ifl_token_source *s = calloc(1, sizeof *s);
   if (s == NULL) return ifl_fail_nomem(err);
   s->loop = loop;
@@ -408,7 +410,9 @@ int ifl_token_source_new(ifl_token_source **out, ifl_client *client, iflow_loop 
   int rc = own_opts(&s->opts, opts, err);
   if (rc == 0) rc = ifl_token_request_init(&s->request, &s->opts, err);
   if (rc == 0) {
-    ifl_token_fingerprint(s->fingerprint, &s->opts);
+    ifl_token_fingerprint(fingerprint, &s->opts);
+    snprintf(s->identity, sizeof s->identity, "%s%s", s->opts.secret == NULL ? "tls:" : "",
+             fingerprint);
     rc = open_disk(s, err);
   }
   if (rc < 0) ifl_token_source_free(s);

@@ -14,9 +14,10 @@ struct ifl_call_opts {
   const char *query;                 /* already encoded "a=b&c=d", or NULL */
   const char *method;                /* "POST" by default */
   const struct ifl_headers *headers; /* may be NULL */
-  struct ifl_body body;
-  bool body_repeatable;          /* STREAM only: rewind is given */
-  void (*rewind)(void *payload); /* STREAM: start over; called from the loop before want */
+  struct ifl_body body;              /* want gets the payload of done */
+  bool body_repeatable;              /* STREAM only: rewind is given */
+  void (*rewind)(void *payload);     /* STREAM: start over, payload of done; called from the loop
+                                    before want */
   enum ifl_auth auth;
   enum ifl_csrf csrf;
   const int *expect; /* further statuses that are answers; expect_count of them */
@@ -47,5 +48,7 @@ const char *ifl_call_message_id(const ifl_call *call); /* message processing log
 int64_t ifl_call_saved(const ifl_call *call);
 /* How many repairs were made: token, CSRF, role. */
 int ifl_call_repairs(const ifl_call *call);
+/* What is behind an error in doubt (net.reset, net.timeout, …), or NULL. */
+const iflow_error *ifl_call_cause(const ifl_call *call);
 
 #endif
