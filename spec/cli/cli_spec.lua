@@ -45,8 +45,8 @@ end
 
 local function lines_of(text)
   local list = {}
-  for line in text:gsub("\r\n", "\n"):gmatch "([^\n]*)\n?" do list[#list + 1] = line end
-  list[#list] = nil -- what gmatch finds behind the end
+  if text ~= "" and text:sub(-1) ~= "\n" then text = text .. "\n" end
+  for line in text:gmatch "(.-)\r?\n" do list[#list + 1] = line end
   return list
 end
 

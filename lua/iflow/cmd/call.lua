@@ -3,7 +3,7 @@
 -- gets the answer's body, standard error the message id.
 local core = require "iflow.core"
 local curl = require "iflow.cli.curl"
-local errors = core.error
+local errors = require "iflow.error"
 local json = core.json
 local tenants = require "iflow.cli.tenant"
 
@@ -28,7 +28,7 @@ local function write_answer(answer, args)
   if answer.saved then return true end
   local file <close>, why = io.open(args.output, "wb")
   if file and file:write(text) then return true end
-  return nil, errors.make { code = "file.io", message = why or ("cannot write " .. args.output) }
+  return nil, errors { code = "file.io", message = why or ("cannot write " .. args.output) }
 end
 
 -- JSON strings are UTF-8; other bodies come as base64.
@@ -76,7 +76,7 @@ local function run(args, out)
   request.to, request.auth, request.csrf = args.to, args.auth, csrf[args.csrf]
   request.expect, request.idempotent = args.expect, args.idempotent or nil
   -- With -i the head goes before the body, so the file is written here.
-  if saves(args) and not (args.include or out.json_mode) then request.save = args.output end
+  if saves(args) and (out.json_mode or not args.include) then request.save = args.output end
   local answer
   answer, err = tenant:call(request)
   tenant:close()

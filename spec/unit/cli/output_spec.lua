@@ -10,9 +10,9 @@ local function caught(json_mode, fn)
     end }
   end
   local stdout, stderr = io.stdout, io.stderr
-  io.stdout, io.stderr = stream "out", stream "err"
+  io.stdout, io.stderr = stream "out", stream "err" -- luacheck: ignore 122
   local ok, result = pcall(fn, output.new("iflow spec", json_mode))
-  io.stdout, io.stderr = stdout, stderr
+  io.stdout, io.stderr = stdout, stderr -- luacheck: ignore 122
   assert(ok, result)
   return texts.out, texts.err, result
 end

@@ -117,7 +117,7 @@ describe("parser.parse", function()
   it("names the package when argparse is missing", function()
     local searchpath, loaded = package.searchpath, package.loaded.argparse
     finally(function()
-      package.searchpath, package.loaded.argparse = searchpath, loaded
+      package.searchpath, package.loaded.argparse = searchpath, loaded -- luacheck: ignore 122
       package.preload.argparse = nil
     end)
     package.loaded.argparse = nil
