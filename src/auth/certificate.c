@@ -34,12 +34,12 @@ static bool holds(const STACK_OF(X509) * certs, const X509 *cert)
 static int add_cert(void *payload, X509 *cert, iflow_error *err)
 {
   struct ifl_bundle *b = payload;
-  int rc = 0;
+  int rc = 0, max = b->max > 0 ? b->max : IFL_CERTS_MAX;
   if (b->certs == NULL) b->certs = sk_X509_new_null();
   if (b->certs == NULL) rc = ifl_fail_nomem(err);
   else if (holds(b->certs, cert)) X509_free(cert), cert = NULL;
-  else if (sk_X509_num(b->certs) >= IFL_CERTS_MAX)
-    rc = ifl_fail(err, IFLOW_ELIMIT, "more than %d certificates", IFL_CERTS_MAX);
+  else if (sk_X509_num(b->certs) >= max)
+    rc = ifl_fail(err, IFLOW_ELIMIT, "more than %d certificates", max);
   else if (sk_X509_push(b->certs, cert) <= 0) rc = ifl_fail_nomem(err);
   if (rc < 0) X509_free(cert);
   return rc;

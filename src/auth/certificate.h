@@ -10,6 +10,7 @@
 
 #define IFL_CERT_FILE_MAX (1024 * 1024) /* bytes of a file with certificates or a key */
 #define IFL_CERTS_MAX     32            /* certificates in a bundle                   */
+#define IFL_ROOTS_MAX     512           /* in a list of roots, which is not searched for chains */
 
 /* Certificates, and at most one private key, in the order they were found. Several sources may be
  * added; zero it first, ifl_bundle_done afterwards, also after an error. */
@@ -17,6 +18,7 @@ struct ifl_bundle {
   STACK_OF(X509) * certs;
   EVP_PKEY *key;
   bool locked;        /* there is a key, encrypted, and no passphrase was given */
+  int max;            /* certificates; 0: IFL_CERTS_MAX */
   const char *format; /* of what was added last: "PEM", "DER", "PKCS#12"        */
 };
 void ifl_bundle_done(struct ifl_bundle *b);
@@ -46,7 +48,8 @@ int ifl_cert_sans(struct ifl_buf *out, const X509 *cert, iflow_error *err);
 int ifl_cert_usages(struct ifl_buf *out, const X509 *cert, iflow_error *err);
 int ifl_cert_pem(struct ifl_buf *out, const X509 *cert, iflow_error *err);
 
-/* The position of the leaf: the certificate the key belongs to (of several the one that ends last),
+/* These take at most IFL_CERTS_MAX certificates.
+ * The position of the leaf: the certificate the key belongs to (of several the one that ends last),
  * -1 when there is none. Without a key the one that issued none of the others. */
 int ifl_chain_leaf(const STACK_OF(X509) * certs, EVP_PKEY *key);
 /* The issuers of certs[leaf], nearest first, as far as they are among certs; in a new stack that

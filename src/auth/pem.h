@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 
-#define IFL_PEM_BLOCKS_MAX 64          /* blocks in one text                    */
+#define IFL_PEM_BLOCKS_MAX 1024        /* blocks in one text                    */
 #define IFL_PEM_BODY_MAX   (96 * 1024) /* base64 characters in one block        */
 
 /* Goes from block to block:
