@@ -2,21 +2,9 @@
 --- strict, so that a misspelt name is an error with file and line, at deployment or in its run.
 local errors = require "iflow.error"
 local flows = require "iflow.sandbox.flows"
+local strict = require "iflow.strict"
 
 local flow_file = {}
-
-local function strict_globals()
-  return setmetatable({}, {
-    __index = function(_, name)
-      local value = _G[name]
-      if value == nil then error(("undeclared variable '%s'"):format(tostring(name)), 2) end
-      return value
-    end,
-    __newindex = function(_, name)
-      error(("undeclared variable '%s': write local"):format(tostring(name)), 2)
-    end,
-  })
-end
 
 local function bad(chunk, text)
   return nil, errors { code = "script.failed",
@@ -25,7 +13,7 @@ end
 
 --- source: the text; chunk: the name to show. Returns the completed flow, or nil, err.
 function flow_file.load(source, chunk)
-  local run, why = load(source, "@" .. chunk, "t", strict_globals())
+  local run, why = load(source, "@" .. chunk, "t", strict.environment())
   if not run then return bad(chunk, why) end
   local ran, result = pcall(run)
   if not ran then return bad(chunk, tostring(result)) end

@@ -37,7 +37,8 @@ end
 --- wrong.
 function flows.complete(given)
   suggest.check_keys(given, FIELDS)
-  if type(given.name) ~= "string" or not given.name:match("^[%w_.%- ]+$") or #given.name > 150 then
+  local name = given.name
+  if type(name) ~= "string" or not name:match("^%w[%w_.%- ]*$") or #name > 150 then
     return fail("a flow needs a name of letters, digits, blanks, '_', '-' and '.'")
   end
   if type(given.process) ~= "function" then
