@@ -76,14 +76,14 @@ void ifl_timer_start(iflow_loop *loop, struct ifl_timer *t, int64_t after_ms,
   t->running = true;
   t->child = t->next = t->prev = NULL;
   loop->timers = meld(loop->timers, t);
-  loop->open.timers++;
+  if (!t->background) loop->open.timers++;
 }
 
 void ifl_timer_stop(struct ifl_timer *t)
 {
   if (!t->running) return;
   t->running = false;
-  t->loop->open.timers--;
+  if (!t->background) t->loop->open.timers--;
   heap_remove(t->loop, t);
 }
 

@@ -42,6 +42,7 @@ struct ifl_timer {
   iflow_loop *loop;
   struct ifl_timer *child, *next, *prev; /* a pairing heap: nothing to allocate */
   bool running;
+  bool background; /* set once by the owner: housekeeping, not counted as open */
 };
 void ifl_timer_start(iflow_loop *loop, struct ifl_timer *t, int64_t after_ms,
                      void (*cb)(void *payload), void *payload);
