@@ -88,8 +88,8 @@ int ifl_incoming_write(ifl_incoming *in, const void *data, size_t n,
 void ifl_incoming_abort(ifl_incoming *in);
 /* Called once when the peer is gone before the answer was complete. */
 void ifl_incoming_on_gone(ifl_incoming *in, void (*gone)(void *payload), void *payload);
-/* The owner is done with it: an unanswered one gets a 500 (408 when its body stalled), a half
- * answered one is cut. The next request of the connection is read only after this. */
+/* The owner is done with it: an unanswered one gets a 500 (408 when its body stalled, 400 when
+ * it broke off), a half answered one is cut. The next request of the connection is read only after this. */
 void ifl_incoming_release(ifl_incoming *in);
 
 #endif

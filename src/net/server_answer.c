@@ -288,7 +288,7 @@ void ifl_incoming_abort(ifl_incoming *in)
 static void settle(struct ifl_conn *c)
 {
   struct ifl_incoming *in = &c->in;
-  int status = in->broken.code == IFLOW_ESTALLED ? 408 : 500;
+  int status = in->broken.code == 0 ? 500 : in->broken.code == IFLOW_ESTALLED ? 408 : 400;
   if (in->finished) ifl_conn_schedule(c);
   else if (in->begun) ifl_conn_cut(c, true); /* its end would be taken for complete */
   else if (ifl_incoming_answer(in, status, NULL, NULL, 0, NULL) < 0) ifl_conn_cut(c, true);

@@ -172,6 +172,7 @@ static void enter_idle(struct ifl_conn *c)
   ifl_timer_stop(&c->total_timer);
   ifl_buf_done(&c->out);
   if (c->plain.len == 0) ifl_buf_done(&c->plain); /* an idle connection keeps no buffers */
+  if (c->ssl != NULL) ifl_tls_shrink(c);
   arm(c, c->server->opts.idle_timeout_ms);
 }
 
@@ -211,6 +212,7 @@ static bool parse(struct ifl_conn *c)
   ifl_buf_consume(&c->plain, used);
   if (rc == 0) return used > 0;
   c->server->stats.malformed++;
+  c->head_done = false; /* nonsense behind a good head in the same bytes: nobody gets to see it */
   if (c->state == IFL_CONN_REQUEST) {
     ifl_request_broken(c, &why);
     if (!c->in.begun) ifl_answer_refuse(c, 400);
@@ -290,8 +292,8 @@ static bool advance(struct ifl_conn *c)
   }
   bool moved = parse(c);
   if (!c->dead && c->head_done) head_complete(c);
-  if (!c->dead) ifl_request_deliver(c);
   if (!c->dead && !moved && c->eof && c->plain.len == 0) peer_ended(c);
+  if (!c->dead) ifl_request_deliver(c);
   if (!c->dead && !ifl_answer_pump(c)) return false;
   if (!c->dead) tell_sent(c);
   if (!c->dead && c->state == IFL_CONN_REQUEST && request_over(c)) moved = true;

@@ -148,6 +148,8 @@ int ifl_tls_receive(struct ifl_conn *c, const char *data, size_t n, iflow_error 
 /* Handshake and decryption into plain, as far as the bytes reach. */
 int ifl_tls_advance(struct ifl_conn *c, iflow_error *err);
 int ifl_tls_send(struct ifl_conn *c, const char *data, size_t n, iflow_error *err);
+/* An idle connection gives the memory of a big body back. */
+void ifl_tls_shrink(struct ifl_conn *c);
 void ifl_tls_say_goodbye(struct ifl_conn *c);
 
 #endif

@@ -112,6 +112,9 @@ int ifl_tls_open(struct ifl_conn *c, iflow_error *err)
 
 void ifl_tls_close(struct ifl_conn *c)
 {
+  if (c->ssl == NULL) return;
+  /* A peer that leaves without close_notify may still resume: OpenSSL would forget its session. */
+  if (c->established) SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(c->ssl);
   c->ssl = NULL;
 }
@@ -204,6 +207,22 @@ static int decrypt(struct ifl_conn *c, iflow_error *err)
     }
   }
   return 0;
+}
+
+static void shrink(SSL *ssl, BIO *bio, void (*set)(SSL *ssl, BIO *bio))
+{
+  BUF_MEM *mem;
+  BIO *fresh;
+  if (BIO_get_mem_ptr(bio, &mem) != 1 || mem->max <= RECORD || BIO_pending(bio) > 0) return;
+  fresh = BIO_new(BIO_s_mem());
+  if (fresh != NULL) set(ssl, fresh);
+  ERR_clear_error();
+}
+
+void ifl_tls_shrink(struct ifl_conn *c)
+{
+  shrink(c->ssl, SSL_get_rbio(c->ssl), SSL_set0_rbio);
+  shrink(c->ssl, SSL_get_wbio(c->ssl), SSL_set0_wbio);
 }
 
 int ifl_tls_receive(struct ifl_conn *c, const char *data, size_t n, iflow_error *err)
