@@ -5,11 +5,19 @@
 
 IFLOW_API int luaopen_iflow_core(lua_State *L);
 
-/* clang-format off: one a line */
+/* One a line, in the order of opening. */
+/* clang-format off */
 static const luaL_Reg submodules[] = {
-  { "task", ifl_open_task },       { "error", ifl_open_error },   { "suggest", ifl_open_suggest },
-  { "secret", ifl_open_secret },   { "log", ifl_open_log },       { "file", ifl_open_file },
-  { "process", ifl_open_process }, { "crypto", ifl_open_crypto }, { NULL, NULL },
+  { "task", ifl_open_task },
+  { "error", ifl_open_error },
+  { "suggest", ifl_open_suggest },
+  { "json", ifl_open_json },
+  { "secret", ifl_open_secret },
+  { "log", ifl_open_log },
+  { "file", ifl_open_file },
+  { "process", ifl_open_process },
+  { "crypto", ifl_open_crypto },
+  { NULL, NULL },
 };
 /* clang-format on */
 
