@@ -17,6 +17,11 @@ static const luaL_Reg submodules[] = {
   { "file", ifl_open_file },
   { "process", ifl_open_process },
   { "crypto", ifl_open_crypto },
+  { "authority", ifl_open_authority },
+  { "service_key", ifl_open_service_key },
+  { "cert", ifl_open_cert },
+  { "identity", ifl_open_identity },
+  { "server", ifl_open_server },
   { NULL, NULL },
 };
 /* clang-format on */
