@@ -31,7 +31,7 @@ static int open_pem(BIO **out, const char *pem, size_t n, iflow_error *err)
 
 int ifl_authority_read_certificate(X509 **out, const char *pem, size_t n, iflow_error *err)
 {
-  BIO *bio;
+  BIO *bio = NULL;
   int rc = open_pem(&bio, pem, n, err);
   if (rc < 0) return rc;
   X509 *cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
@@ -44,7 +44,7 @@ int ifl_authority_read_certificate(X509 **out, const char *pem, size_t n, iflow_
 
 int ifl_authority_read_public(EVP_PKEY **out, const char *pem, size_t n, iflow_error *err)
 {
-  BIO *bio;
+  BIO *bio = NULL;
   X509 *cert = NULL;
   int rc = open_pem(&bio, pem, n, err);
   if (rc < 0) return rc;
@@ -63,7 +63,7 @@ int ifl_authority_read_public(EVP_PKEY **out, const char *pem, size_t n, iflow_e
 
 int ifl_authority_read_private(EVP_PKEY **out, const char *pem, size_t n, iflow_error *err)
 {
-  BIO *bio;
+  BIO *bio = NULL;
   int rc = open_pem(&bio, pem, n, err);
   if (rc < 0) return rc;
   EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
