@@ -21,6 +21,7 @@ static const luaL_Reg submodules[] = {
   { "service_key", ifl_open_service_key },
   { "cert", ifl_open_cert },
   { "identity", ifl_open_identity },
+  { "jwt", ifl_open_jwt },
   { "server", ifl_open_server },
   { NULL, NULL },
 };
