@@ -80,6 +80,7 @@ static X509 *read_cert(const void *der, size_t n, bool trusted)
   return NULL;
 }
 
+/* 1: a certificate or key; 0: something else, such as parameters or a request. */
 static int add_block(struct ifl_bundle *b, struct ifl_pem *p, struct ifl_pbe *pbe, iflow_error *err)
 {
   bool trusted = strcmp(p->label, "TRUSTED CERTIFICATE") == 0;
@@ -87,23 +88,32 @@ static int add_block(struct ifl_bundle *b, struct ifl_pem *p, struct ifl_pbe *pb
   if (trusted || strcmp(p->label, "CERTIFICATE") == 0 ||
       strcmp(p->label, "X509 CERTIFICATE") == 0) {
     X509 *cert = read_cert(p->der.data, p->der.len, trusted);
-    if (cert != NULL) return add_cert(b, cert, err);
-    return ifl_fail(err, IFLOW_ECERT, "PEM block %zu is no certificate, or a damaged one",
-                    p->blocks);
+    int rc = cert != NULL
+                 ? add_cert(b, cert, err)
+                 : ifl_fail(err, IFLOW_ECERT, "PEM block %zu is no certificate, or a damaged one",
+                            p->blocks);
+    return rc < 0 ? rc : 1;
   }
-  int found = ifl_key_of_block(&key, p, pbe, err); /* parameters and requests are passed over */
-  return add_found_key(b, found, key, err);
+  int found = ifl_key_of_block(&key, p, pbe, err);
+  if (found == IFL_KEY_NONE) return 0;
+  int rc = add_found_key(b, found, key, err);
+  return rc < 0 ? rc : 1;
 }
 
 static int add_pem(struct ifl_bundle *b, const char *text, size_t n, struct ifl_pbe *pbe,
                    iflow_error *err)
 {
   struct ifl_pem p;
-  int rc;
+  int rc, added = 0;
   b->format = "PEM";
   ifl_pem_init(&p, text, n);
-  while ((rc = ifl_pem_next(&p, err)) > 0)
+  while ((rc = ifl_pem_next(&p, err)) > 0) {
     if ((rc = add_block(b, &p, pbe, err)) < 0) break;
+    added += rc;
+  }
+  if (rc == 0 && added == 0)
+    rc = ifl_fail(err, IFLOW_ECERT, "a PEM block '%s', but no certificate and no private key",
+                  p.label);
   ifl_pem_done(&p);
   return rc;
 }

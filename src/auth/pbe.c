@@ -80,8 +80,8 @@ int ifl_pbe_fail_unsupported(iflow_error *err, const char *name)
 {
   ifl_fail(err, IFLOW_ECERT,
            "it is encrypted with %s, which OpenSSL on this machine does not offer", name);
-  ifl_hint(err, "convert it where it was made: openssl pkcs12 -legacy -in OLD -out key.pem, then "
-                "openssl pkcs12 -export -in key.pem -out NEW (AES-256)");
+  ifl_hint(err, "write it again with AES-256, where its old cipher still works: openssl pkcs12 "
+                "-export for a PKCS#12 file, openssl pkcs8 -topk8 for a key");
   return IFLOW_ECERT;
 }
 
