@@ -120,3 +120,8 @@ const char *ifl_tenant_url(const ifl_tenant *t)
 {
   return t->url;
 }
+
+const char *ifl_tenant_client_id(const ifl_tenant *t)
+{
+  return ifl_service_key_client_id(t->key);
+}

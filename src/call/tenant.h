@@ -26,6 +26,7 @@ int ifl_tenant_new(ifl_tenant **out, ifl_client *client, iflow_loop *loop,
 ifl_tenant *ifl_tenant_ref(ifl_tenant *t);
 void ifl_tenant_unref(ifl_tenant *t);
 ifl_token_source *ifl_tenant_tokens(ifl_tenant *t);
-const char *ifl_tenant_url(const ifl_tenant *t);
+const char *ifl_tenant_url(const ifl_tenant *t); /* NULL: the key has none */
+const char *ifl_tenant_client_id(const ifl_tenant *t);
 
 #endif

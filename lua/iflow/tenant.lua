@@ -1,0 +1,284 @@
+--- A tenant seen through one credential: tokens and calls. The face of src/bind/tenant.c and call.c:
+-- it knows files, defaults and the friendlier forms of options; how calls are made, repaired and
+-- judged is in C.
+--
+--   local tenant, err = iflow.tenant { service_key = "orders-key.json" }
+--   local token, err  = tenant:token()              -- { access, expires_at, fetched_at, roles, client_id }
+--   local answer, err = tenant:call { to = "/http/orders", body = "…" }
+--   tenant:close()                                  -- optional; also at the end of a <close> variable
+--
+-- Options of iflow.tenant:
+--   service_key      path of the file from the BTP cockpit, its content as a table, or an
+--                    iflow.service_key
+--   identity         iflow.identity; or cert, key (paths), passphrase (secret or string) or pass_file.
+--                    A key of type "certificate" brings its own.
+--   url              base of paths, instead of the service key's url
+--   cacert           PEM file to trust instead of the system's directory
+--   proxy            URL, "" for none; without it the environment decides. proxy_userpwd: secret
+--   token_cache      true (default): shared with other runs through an encrypted file below
+--                    $XDG_CACHE_HOME or ~/.cache; a directory; false: memory only
+--   scope            ask for these scopes only
+--   grant_type_in    "body" (default) or "query"
+--   client_auth      "basic" (default) or "body": how the client secret goes to the token server
+--   connections      calls at once, 64 by default, 256 at most
+--   connect_timeout, timeout, stall_timeout, queue_timeout   seconds or "5m"; defaults for calls
+--   verbose          log heads of requests and answers at level debug
+--
+-- Options of tenant:call:
+--   to               path under the url, or a full URL
+--   method           "POST" with a body or without
+--   headers          { name = value | { v1, v2 } }
+--   query            text that is encoded already, or { name = value | { v1, v2 } }
+--   body             string; { file = path }; an iterator of pieces (sent chunked); a function that
+--                    returns a fresh iterator at each call, so that the body can be repeated
+--   save             path: a 2xx answer's body goes to this file
+--   max_body         ceiling of an answer in memory, 16 MiB by default
+--   expect           { 404, 409 }: further statuses that are answers, not errors
+--   auth             "token" (default), "certificate", "basic"
+--   csrf             nil: when the endpoint asks for it; true: before the call; false: never
+--   idempotent       the flow recognises repeats, so sending again is safe
+--   connect_timeout, timeout, stall_timeout, queue_timeout
+--
+-- answer: status, headers, body, message_id, outcome = "delivered", saved, repairs.
+-- err:    outcome "rejected", "retryable" or "in_doubt", and of the answer what came of it.
+
+local core = require "iflow.core"
+local errors = require "iflow.error"
+local suggest = require "iflow.suggest"
+
+local module = {
+  --- What iflow.tenant takes for options that it is not given: `iflow run` puts its own here.
+  defaults = {},
+}
+
+local tenant = { __name = "iflow.tenant" }
+tenant.__index = tenant
+
+-- Checking -------------------------------------------------------------------------------------
+
+local tenant_options = {
+  "service_key", "identity", "cert", "key", "passphrase", "pass_file", "url", "cacert", "proxy",
+  "proxy_userpwd", "token_cache", "scope", "grant_type_in", "client_auth", "connections",
+  "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose",
+}
+
+local call_options = {
+  "to", "method", "headers", "query", "body", "save", "max_body", "expect", "auth", "csrf",
+  "idempotent", "connect_timeout", "timeout", "stall_timeout", "queue_timeout",
+}
+
+-- What both hand on to C as it is.
+local function copy(options, names)
+  local out = {}
+  for _, name in ipairs(names) do out[name] = options[name] end
+  return out
+end
+
+-- The results of a pcall; what the core raises about options is the fault of the line that is
+-- `level` above the caller.
+local function at_level(level, ok, ...)
+  if ok then return ... end
+  local text = ...
+  if type(text) == "string" then text = text:gsub("^bad argument #%d+ to '[^']*' %((.*)%)$", "%1") end
+  error(text, level + 1)
+end
+
+local function check_table(options, known, level)
+  if type(options) ~= "table" then
+    error("a table of options is expected, got " .. type(options), level + 1)
+  end
+  suggest.check_keys(options, known, level + 1)
+end
+
+local function check_word(options, name, words, level)
+  local value = options[name]
+  if value == nil or words[value] ~= nil then return end
+  local list = {}
+  for word in pairs(words) do list[#list + 1] = ("'%s'"):format(word) end
+  table.sort(list)
+  error(("option '%s' must be %s"):format(name, table.concat(list, " or ")), level + 1)
+end
+
+-- Credentials ----------------------------------------------------------------------------------
+
+local function open_service_key(value, level)
+  if type(value) == "string" then return core.service_key.open(value) end
+  if type(value) == "table" then
+    local text, err = core.json.encode(value)
+    if not text then return nil, err end
+    return core.service_key.parse(text, "the service key table")
+  end
+  if type(value) == "userdata" then return value end
+  error("option 'service_key' must be a path, a table or an iflow.service_key, got "
+    .. type(value), level + 1)
+end
+
+local function open_identity(options, key)
+  if options.identity then return options.identity end
+  if not options.cert and key.type == "client secret" then return nil end
+  local passphrase, err = options.passphrase, nil
+  if options.pass_file then
+    passphrase, err = core.secret.file(options.pass_file)
+    if not passphrase then return nil, err end
+  end
+  return core.identity.open { service_key = key, cert = options.cert, key = options.key,
+    passphrase = passphrase }
+end
+
+-- Where tokens are kept: nil for nowhere.
+local function cache_dir(value, level)
+  if value == false then return nil end
+  if type(value) == "string" and value ~= "" then return value end
+  if value ~= nil and value ~= true then
+    error("option 'token_cache' must be true, false or a directory", level + 1)
+  end
+  local base = os.getenv "XDG_CACHE_HOME"
+  if base and base:sub(1, 1) == "/" then return base .. "/iflow/tokens" end
+  local home = os.getenv "HOME"
+  return home and home ~= "" and home .. "/.cache/iflow/tokens" or nil
+end
+
+-- A tenant -------------------------------------------------------------------------------------
+
+local function with_defaults(options)
+  local out = copy(options, tenant_options)
+  for name, value in pairs(module.defaults) do
+    if out[name] == nil then out[name] = value end
+  end
+  return out
+end
+
+local function new(options, level)
+  check_table(options, tenant_options, level + 1)
+  options = with_defaults(options)
+  check_word(options, "grant_type_in", { body = true, query = true }, level + 1)
+  check_word(options, "client_auth", { basic = true, body = true }, level + 1)
+  if options.service_key == nil then error("option 'service_key' is missing", level + 1) end
+  local key, err = open_service_key(options.service_key, level + 1)
+  if not key then return nil, err end
+  local identity
+  identity, err = open_identity(options, key)
+  if err then return nil, err end
+  local settings = copy(options, { "url", "cacert", "proxy", "proxy_userpwd", "scope",
+    "connections", "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose" })
+  settings.service_key, settings.identity = key, identity
+  settings.cache_dir = cache_dir(options.token_cache, level + 1)
+  settings.grant_in_query = options.grant_type_in == "query"
+  settings.secret_in_body = options.client_auth == "body"
+  local handle
+  handle, err = at_level(level + 1, pcall(core.tenant.new, settings))
+  if not handle then return nil, err end
+  return setmetatable({ handle = handle, service_key = key }, tenant)
+end
+
+local function check_open(self, level)
+  if getmetatable(self) ~= tenant then error("a tenant is expected: use tenant:name()", level + 1) end
+  if not self.handle then error("the tenant is closed", level + 1) end
+  return self.handle
+end
+
+-- The core would say so too, but not with the caller's line.
+local function check_waits(name, level)
+  if core.task.current() then return end
+  error(("'%s' waits, so it must be called inside iflow.run: iflow.run(function() … end)")
+    :format(name), level + 1)
+end
+
+--- An access token; waits. { refresh = true } drops the cached one first. access is a secret.
+function tenant:token(options)
+  local handle = check_open(self, 2)
+  check_waits("token", 2)
+  if options ~= nil then
+    check_table(options, { "refresh" }, 2)
+    if type(options.refresh or false) ~= "boolean" then error("option 'refresh' is true or false", 2) end
+  end
+  return handle:token(options)
+end
+
+--- Closes it; calls in flight go on. May be repeated.
+function tenant:close()
+  local handle = self.handle
+  self.handle = nil
+  if handle then handle:close() end
+end
+tenant.__close = tenant.close
+
+--- Counters: token_requests.
+function tenant:stats()
+  return check_open(self, 2):stats()
+end
+
+-- A call ---------------------------------------------------------------------------------------
+
+local function percent_encode(text)
+  return (text:gsub("[^%w%-%._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function query_value(name, value, level)
+  local kind = type(value)
+  if kind == "string" then return percent_encode(value) end
+  if kind == "number" or kind == "boolean" then return percent_encode(tostring(value)) end
+  error(("query parameter '%s' must be a string, a number, a boolean or a list of them, got %s")
+    :format(name, kind), level + 1)
+end
+
+-- { b = 1, a = { "x", "y" } } -> "a=x&a=y&b=1"
+local function encode_query(query, level)
+  local names, parts = {}, {}
+  for name in pairs(query) do
+    if type(name) ~= "string" then error("query parameters have names", level + 1) end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local values = query[name]
+    if type(values) ~= "table" then values = { values } end
+    for _, value in ipairs(values) do
+      parts[#parts + 1] = percent_encode(name) .. "=" .. query_value(name, value, level + 1)
+    end
+  end
+  return table.concat(parts, "&")
+end
+
+local function set_query(out, level)
+  local query = out.query
+  if type(query) == "table" then
+    out.query = encode_query(query, level + 1)
+  elseif query ~= nil and type(query) ~= "string" then
+    error("option 'query' must be a string or a table, got " .. type(query), level + 1)
+  end
+end
+
+local function set_body(out, level)
+  local body = out.body
+  if type(body) == "table" and getmetatable(body) == nil then
+    suggest.check_keys(body, { "file" }, level + 1)
+    if type(body.file) ~= "string" then
+      error("a body is a string, a function or { file = path }; encode a table first, for example "
+        .. "with iflow.json.encode", level + 1)
+    end
+    out.body, out.body_file = nil, body.file
+  end
+end
+
+--- Makes a call; waits. Returns answer | nil, err.
+function tenant:call(options)
+  local handle = check_open(self, 2)
+  check_waits("call", 2)
+  check_table(options, call_options, 2)
+  local out = copy(options, call_options)
+  set_query(out, 2)
+  set_body(out, 2)
+  local call, err = at_level(2, pcall(handle.prepare, handle, out))
+  if not call then return nil, err end
+  return call:perform()
+end
+
+--- For print and error texts: no secret is in here.
+function tenant:__tostring()
+  return ("iflow.tenant: %s (%s)"):format(self.service_key.client_id, self.handle and "open" or "closed")
+end
+
+return setmetatable(module, {
+  __call = function(_, options) return new(options, 2) end,
+})

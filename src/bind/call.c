@@ -1,0 +1,495 @@
+/* call.c -- one iFlow call, driven from the Lua task that makes it.
+ *   local call, err = tenant:prepare { to = "/http/orders", method =, headers =, query = "a=b",
+ *     body = "…" | function, body_file = path, save = path, max_body =, expect = { 404 },
+ *     auth = "token" | "certificate" | "basic", csrf = nil | true | false, idempotent =,
+ *     connect_timeout =, timeout =, stall_timeout =, queue_timeout = }
+ *   local answer, err = call:perform()   -- waits; once
+ *   answer: { status, headers, body, message_id, outcome = "delivered", saved, repairs }
+ *   err also has: outcome, status, headers, body (64 KiB), message_id, repairs, cause
+ *
+ * A body function is an iterator of pieces; one whose first result is a function again makes a fresh
+ * iterator at every call of it, so that the body can be repeated. Pieces are pulled here, in the
+ * task, never from an engine callback, so an iterator may wait like any other code. */
+#include "bind/tenant.h"
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "bind/bind.h"
+#include "call/call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CALL         "iflow.call"
+#define ERROR_BODY   (64 * 1024)
+#define EXPECT_MAX   32
+#define MAX_BODY_MAX ((lua_Integer)1 << 31)
+
+/* User values of a call: what it borrows. */
+enum { UV_TENANT = 1, UV_OPTIONS, UV_BODY, UV_ITERATOR, UV_PIECE, UV_FAILURE };
+
+struct op {
+  struct ifl_wait wait;
+  ifl_call *call;
+  struct ifl_call_opts opts; /* its strings are those of UV_OPTIONS */
+  struct ifl_headers headers;
+  int expect[EXPECT_MAX];
+  int body_fd, save_fd;   /* 0: none (never a standard stream of ours) */
+  char *save_path, *part; /* the answer is written to part, then renamed; NULL: written in place */
+  bool has_piece;         /* the first piece waits in UV_PIECE */
+  bool performed, wanted, rewound, done;
+  bool failed; /* the script's iterator gave an error, which is in UV_FAILURE */
+  iflow_error err;
+};
+
+/* ---- engine side: called from the loop, never touches Lua ------------------------------------ */
+
+static void on_done(void *payload, ifl_call *call, const iflow_error *err)
+{
+  struct op *op = payload;
+  (void)call;
+  if (err != NULL) op->err = *err;
+  op->done = true;
+  ifl_wait_done(&op->wait);
+}
+
+static void on_want(void *payload)
+{
+  struct op *op = payload;
+  op->wanted = true;
+  ifl_wait_done(&op->wait);
+}
+
+static void on_rewind(void *payload)
+{
+  struct op *op = payload;
+  op->rewound = true;
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+/* A regular file: its size is sent first, and a repair reads it again. */
+static int open_body(struct op *op, struct ifl_body *body, const char *path, iflow_error *err)
+{
+  struct stat st;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not block the loop */
+  if (fd < 0 || fstat(fd, &st) < 0) {
+    int rc = ifl_fail_errno(err, errno, "cannot read the body from '%s'", path);
+    if (fd >= 0) close(fd);
+    return rc;
+  }
+  op->body_fd = fd;
+  if (!S_ISREG(st.st_mode)) {
+    ifl_fail(err, IFLOW_EINVAL, "'%s' is no regular file, so it cannot be a body", path);
+    ifl_hint(err, "give an iterator over its content, for example file:lines(65536)");
+    return IFLOW_EINVAL;
+  }
+  *body = (struct ifl_body) { .kind = IFL_BODY_FILE, .fd = fd, .size = st.st_size };
+  return 0;
+}
+
+/* The answer goes beside its place and is moved there when it is whole, so that an error leaves what
+ * was there before. Devices and pipes are written in place. */
+static int open_save(struct op *op, const char *path, iflow_error *err)
+{
+  struct stat st;
+  unsigned char tag[6];
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    op->save_fd = open(path, O_WRONLY | O_CLOEXEC);
+  } else {
+    if (ifl_random(tag, sizeof tag, err) < 0) return IFLOW_ESYSTEM;
+    op->save_path = strdup(path);
+    if (op->save_path == NULL || asprintf(&op->part, "%s.%02x%02x%02x%02x%02x%02x.part", path,
+                                          tag[0], tag[1], tag[2], tag[3], tag[4], tag[5]) < 0) {
+      op->part = NULL;
+      return ifl_fail_nomem(err);
+    }
+    op->save_fd = open(op->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  }
+  if (op->save_fd >= 0) return 0;
+  op->save_fd = 0;
+  free(op->part); /* nothing to remove later */
+  op->part = NULL;
+  return ifl_fail_errno(err, errno, "cannot write the answer to '%s'", path);
+}
+
+static int keep_saved(struct op *op, iflow_error *err)
+{
+  int fd = op->save_fd;
+  op->save_fd = 0;
+  int rc = close(fd) < 0 ? ifl_fail_errno(err, errno, "cannot write the answer") : 0;
+  if (rc == 0 && op->part != NULL && rename(op->part, op->save_path) < 0)
+    rc = ifl_fail_errno(err, errno, "cannot move the answer to '%s'", op->save_path);
+  if (rc == 0) {
+    free(op->part);
+    op->part = NULL;
+  }
+  return rc;
+}
+
+/* ---- what came of it ------------------------------------------------------------------------- */
+
+static void set_outcome(lua_State *L, const struct op *op)
+{
+  static const char *const names[] = { "delivered", "rejected", "retryable", "in_doubt" };
+  lua_pushstring(L, names[ifl_call_outcome(op->call)]);
+  lua_setfield(L, -2, "outcome");
+}
+
+static void set_answer(lua_State *L, const struct op *op, size_t max)
+{
+  const struct ifl_headers *headers = ifl_call_headers(op->call);
+  const struct ifl_buf *body = ifl_call_body(op->call);
+  set_outcome(L, op);
+  lua_pushinteger(L, ifl_call_repairs(op->call));
+  lua_setfield(L, -2, "repairs");
+  if (ifl_call_message_id(op->call) != NULL) {
+    lua_pushstring(L, ifl_call_message_id(op->call));
+    lua_setfield(L, -2, "message_id");
+  }
+  if (ifl_call_status(op->call) != 0) {
+    lua_pushinteger(L, ifl_call_status(op->call));
+    lua_setfield(L, -2, "status");
+  }
+  if (headers == NULL) return;
+  ifl_pushheaders(L, headers);
+  lua_setfield(L, -2, "headers");
+  if (body == NULL) return;
+  lua_pushlstring(L, body->len > 0 ? body->data : "", body->len < max ? body->len : max);
+  lua_setfield(L, -2, "body");
+}
+
+static int push_failure(lua_State *L, const struct op *op)
+{
+  lua_pushnil(L);
+  ifl_pusherrortable(L, &op->err);
+  set_answer(L, op, ERROR_BODY);
+  if (ifl_call_cause(op->call) != NULL) {
+    ifl_pusherrortable(L, ifl_call_cause(op->call));
+    lua_setfield(L, -2, "cause");
+  }
+  return 2;
+}
+
+/* The script's own iterator failed. The flow has not got a whole message, so it cannot have run with
+ * one; whether to try again is what the cause says. */
+static int push_body_failure(lua_State *L, const struct op *op)
+{
+  iflow_error err = { 0 };
+  (void)op;
+  ifl_fail(&err, IFLOW_EBODYFAILED, "%s", "");
+  lua_pushnil(L);
+  ifl_pusherrortable(L, &err);
+  lua_getiuservalue(L, 1, UV_FAILURE);
+  lua_pushfstring(L, "the body's iterator failed: %s", luaL_tolstring(L, -1, NULL));
+  lua_setfield(L, -4, "message");
+  lua_pop(L, 1);
+  lua_setfield(L, -2, "cause");
+  lua_pushliteral(L, "rejected");
+  lua_setfield(L, -2, "outcome");
+  return 2;
+}
+
+static int push_end(lua_State *L, struct op *op)
+{
+  iflow_error err = { 0 };
+  if (op->failed) return push_body_failure(L, op);
+  if (op->err.code != IFLOW_OK) return push_failure(L, op);
+  int status = ifl_call_status(op->call);
+  bool saved = op->save_fd != 0 && status >= 200 && status < 300;
+  if (saved && keep_saved(op, &err) < 0) {
+    op->err = err; /* delivered all the same, which the outcome says */
+    return push_failure(L, op);
+  }
+  lua_createtable(L, 0, 8);
+  set_answer(L, op, SIZE_MAX);
+  if (saved) {
+    lua_pushinteger(L, ifl_call_saved(op->call));
+    lua_setfield(L, -2, "saved");
+  }
+  return 1;
+}
+
+/* ---- the body's pieces ----------------------------------------------------------------------- */
+
+static int step(lua_State *L, struct op *op);
+
+static void fail(lua_State *L, struct op *op)
+{
+  lua_setiuservalue(L, 1, UV_FAILURE);
+  op->failed = op->done = true;
+}
+
+/* What the iterator gave is on top: piece and, after a nil, perhaps an error. Both are popped. */
+static void take_piece(lua_State *L, struct op *op)
+{
+  size_t n = 0;
+  if (op->done) { /* the answer came while the iterator waited */
+    lua_pop(L, 2);
+    return;
+  }
+  if (lua_isnil(L, -2) && !lua_isnil(L, -1)) {
+    fail(L, op);
+    lua_pop(L, 1);
+    return;
+  }
+  if (!lua_isnil(L, -2) && lua_type(L, -2) != LUA_TSTRING)
+    ifl_raise(L, "a body's iterator must give strings, got %s", luaL_typename(L, -2));
+  const char *piece = lua_tolstring(L, -2, &n);
+  if (piece == NULL || n > 0) { /* an empty piece says nothing: the next one is asked for */
+    op->wanted = false;
+    iflow_error err = { 0 };
+    if (ifl_call_feed(op->call, piece, n, piece == NULL, &err) < 0) {
+      ifl_pusherrortable(L, &err);
+      fail(L, op);
+    }
+  }
+  lua_pop(L, 2);
+}
+
+static int piece_k(lua_State *L, int status, lua_KContext ctx)
+{
+  (void)status;
+  take_piece(L, (struct op *)ctx);
+  return step(L, (struct op *)ctx);
+}
+
+static void take_iterator(lua_State *L, struct op *op)
+{
+  if (lua_type(L, -1) != LUA_TFUNCTION)
+    ifl_raise(L, "a body's function must give a fresh iterator again, got %s",
+              luaL_typename(L, -1));
+  lua_setiuservalue(L, 1, UV_ITERATOR);
+  op->rewound = op->has_piece = false;
+}
+
+static int fresh_k(lua_State *L, int status, lua_KContext ctx)
+{
+  (void)status;
+  take_iterator(L, (struct op *)ctx);
+  return step(L, (struct op *)ctx);
+}
+
+static int step_k(lua_State *L, int status, lua_KContext ctx)
+{
+  (void)status;
+  return step(L, (struct op *)ctx);
+}
+
+/* Goes on until the call is done or has to wait. The op is at 1, nothing stands above it. */
+static int step(lua_State *L, struct op *op)
+{
+  while (!op->done) {
+    if (!op->wanted) {
+      ifl_wait_begin(L, &op->wait);
+      return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
+    }
+    if (op->rewound) {
+      lua_getiuservalue(L, 1, UV_BODY);
+      lua_callk(L, 0, 1, (lua_KContext)op, fresh_k);
+      take_iterator(L, op);
+    } else if (op->has_piece) {
+      op->has_piece = false;
+      lua_getiuservalue(L, 1, UV_PIECE);
+      lua_pushnil(L);
+      take_piece(L, op);
+    } else {
+      lua_getiuservalue(L, 1, UV_ITERATOR);
+      lua_callk(L, 0, 2, (lua_KContext)op, piece_k);
+      take_piece(L, op);
+    }
+  }
+  return push_end(L, op);
+}
+
+/* ---- performing ------------------------------------------------------------------------------ */
+
+/* A body that is a function: its first result tells what it is. It is on top, with the second. */
+static void sort_out_body(lua_State *L, struct op *op)
+{
+  if (lua_type(L, -2) == LUA_TFUNCTION) {
+    op->opts.body_repeatable = true;
+    lua_pop(L, 1);
+    lua_setiuservalue(L, 1, UV_ITERATOR);
+  } else if (lua_isnil(L, -2) && !lua_isnil(L, -1)) {
+    fail(L, op);
+    lua_pop(L, 1);
+  } else if (lua_isnil(L, -2) || lua_type(L, -2) == LUA_TSTRING) {
+    op->has_piece = true;
+    lua_pop(L, 1);
+    lua_setiuservalue(L, 1, UV_PIECE);
+    lua_getiuservalue(L, 1, UV_BODY);
+    lua_setiuservalue(L, 1, UV_ITERATOR);
+  } else {
+    ifl_raise(L, "a body's iterator must give strings, got %s", luaL_typename(L, -2));
+  }
+}
+
+static int start(lua_State *L, struct op *op)
+{
+  if (op->failed) return push_end(L, op);
+  lua_getiuservalue(L, 1, UV_TENANT);
+  ifl_tenant *t = ifl_checktenant(L, -1);
+  ifl_wait_begin(L, &op->wait); /* raises outside a task, before anything is sent */
+  if (ifl_call_start(&op->call, t, &op->opts, on_done, op, &op->err) < 0)
+    return ifl_pusherror(L, &op->err);
+  lua_settop(L, 1);
+  return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
+}
+
+static int first_k(lua_State *L, int status, lua_KContext ctx)
+{
+  (void)status;
+  sort_out_body(L, (struct op *)ctx);
+  return start(L, (struct op *)ctx);
+}
+
+static int m_perform(lua_State *L)
+{
+  struct op *op = luaL_checkudata(L, 1, CALL);
+  luaL_argcheck(L, !op->performed, 1, "a call is performed once");
+  lua_settop(L, 1);
+  op->performed = true;
+  lua_toclose(L, 1); /* a cancelled call ends at once, not when the collector comes by */
+  if (op->opts.body.kind != IFL_BODY_STREAM) return start(L, op);
+  lua_getiuservalue(L, 1, UV_BODY);
+  lua_callk(L, 0, 2, (lua_KContext)op, first_k);
+  return first_k(L, LUA_OK, (lua_KContext)op);
+}
+
+/* ---- preparing: the options are at 2, the op is at 3 ----------------------------------------- */
+
+static void read_expect(lua_State *L, struct op *op)
+{
+  struct ifl_call_opts *o = &op->opts;
+  if (lua_getfield(L, 2, "expect") != LUA_TNIL) {
+    if (lua_type(L, -1) != LUA_TTABLE) ifl_raise(L, "option 'expect' must be a list of statuses");
+    lua_Integer n = luaL_len(L, -1);
+    if (n > EXPECT_MAX) ifl_raise(L, "option 'expect' takes at most %d statuses", EXPECT_MAX);
+    for (lua_Integer i = 1; i <= n; i++) {
+      lua_Integer status = lua_geti(L, -1, i) == LUA_TNUMBER ? lua_tointeger(L, -1) : 0;
+      if (status < 200 || status > 599) ifl_raise(L, "option 'expect': statuses are 200 to 599");
+      op->expect[o->expect_count++] = (int)status;
+      lua_pop(L, 1);
+    }
+  }
+  o->expect = op->expect;
+  lua_pop(L, 1);
+}
+
+static enum ifl_csrf read_csrf(lua_State *L)
+{
+  enum ifl_csrf csrf = IFL_CSRF_AUTO;
+  if (lua_getfield(L, 2, "csrf") != LUA_TNIL)
+    csrf = ifl_optbool(L, 2, "csrf", false) ? IFL_CSRF_ALWAYS : IFL_CSRF_NEVER;
+  lua_pop(L, 1);
+  return csrf;
+}
+
+static void read_plain(lua_State *L, struct ifl_call_opts *o)
+{
+  static const char *const ways[] = { "token", "certificate", "basic", NULL };
+  o->to = ifl_needstring(L, 2, "to");
+  o->method = ifl_optstring(L, 2, "method", o->method);
+  o->query = ifl_optstring(L, 2, "query", NULL);
+  o->auth = (enum ifl_auth)ifl_optword(L, 2, "auth", IFL_AUTH_TOKEN, ways);
+  o->csrf = read_csrf(L);
+  o->idempotent = ifl_optbool(L, 2, "idempotent", false);
+  o->max_body = (size_t)ifl_optinteger(L, 2, "max_body", 0, 0, MAX_BODY_MAX);
+  o->connect_timeout_ms = ifl_optduration(L, 2, "connect_timeout", 0);
+  o->timeout_ms = ifl_optduration(L, 2, "timeout", 0);
+  o->stall_timeout_ms = ifl_optduration(L, 2, "stall_timeout", 0);
+  o->queue_timeout_ms = ifl_optduration(L, 2, "queue_timeout", 0);
+}
+
+static void read_body(lua_State *L, struct ifl_call_opts *o)
+{
+  switch (lua_getfield(L, 2, "body")) {
+  case LUA_TNIL: break;
+  case LUA_TSTRING:
+    o->body.kind = IFL_BODY_BYTES;
+    o->body.data = lua_tolstring(L, -1, &o->body.len);
+    break;
+  case LUA_TFUNCTION:
+    o->body.kind = IFL_BODY_STREAM;
+    o->body.want = on_want;
+    o->rewind = on_rewind;
+    break;
+  default:
+    ifl_raise(L, "option 'body' must be a string or a function, got %s", luaL_typename(L, -1));
+  }
+  lua_setiuservalue(L, 3, UV_BODY);
+}
+
+static int read_headers(lua_State *L, struct op *op, iflow_error *err)
+{
+  int rc = 0;
+  if (lua_getfield(L, 2, "headers") != LUA_TNIL) rc = ifl_readheaders(L, -1, &op->headers, err);
+  op->opts.headers = &op->headers;
+  lua_pop(L, 1);
+  return rc;
+}
+
+static int open_files(lua_State *L, struct op *op, iflow_error *err)
+{
+  const char *file = ifl_optstring(L, 2, "body_file", NULL);
+  const char *save = ifl_optstring(L, 2, "save", NULL);
+  int rc = 0;
+  if (file != NULL) rc = open_body(op, &op->opts.body, file, err);
+  if (rc == 0 && save != NULL) rc = open_save(op, save, err);
+  if (op->save_fd != 0) op->opts.save_fd = op->save_fd;
+  return rc;
+}
+
+int ifl_tenant_prepare(lua_State *L)
+{
+  static const char *const keys[] = {
+    "to",        "method",          "headers",       "query",         "body", "save",
+    "body_file", "max_body",        "expect",        "auth",          "csrf", "idempotent",
+    "timeout",   "connect_timeout", "stall_timeout", "queue_timeout", NULL
+  };
+  iflow_error err = { 0 };
+  ifl_checktenant(L, 1);
+  ifl_checkkeys(L, 2, keys);
+  lua_settop(L, 2);
+  struct op *op = ifl_newud(L, sizeof *op, CALL, UV_FAILURE);
+  ifl_headers_init(&op->headers);
+  ifl_call_opts_init(&op->opts);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 3, UV_TENANT);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 3, UV_OPTIONS);
+  read_plain(L, &op->opts);
+  read_expect(L, op);
+  read_body(L, &op->opts);
+  if (read_headers(L, op, &err) < 0 || open_files(L, op, &err) < 0) return ifl_pusherror(L, &err);
+  return 1;
+}
+
+static int op_gc(lua_State *L) /* __gc and __close */
+{
+  struct op *op = luaL_checkudata(L, 1, CALL);
+  ifl_call_free(op->call); /* no callback can run after this */
+  op->call = NULL;
+  ifl_headers_done(&op->headers);
+  if (op->body_fd > 0) close(op->body_fd);
+  if (op->save_fd > 0) close(op->save_fd);
+  if (op->part != NULL) unlink(op->part);
+  free(op->part);
+  free(op->save_path);
+  op->body_fd = op->save_fd = 0;
+  op->part = op->save_path = NULL;
+  return 0;
+}
+
+void ifl_call_classes(lua_State *L)
+{
+  static const luaL_Reg methods[] = { { "perform", m_perform }, { NULL, NULL } };
+  static const luaL_Reg meta[] = { { "__gc", op_gc }, { "__close", op_gc }, { NULL, NULL } };
+  ifl_newclass(L, CALL, methods, meta);
+}
