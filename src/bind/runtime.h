@@ -1,4 +1,4 @@
-/* runtime.h -- what task.c and task_class.c share; no other file needs it. */
+/* runtime.h -- what runtime.c, task.c, task_wait.c and task_class.c share; no other file needs it. */
 #ifndef IFL_BIND_RUNTIME_H
 #define IFL_BIND_RUNTIME_H
 
@@ -62,27 +62,37 @@ struct ifl_runtime {
   bool signaled[IFL_SIGNALS_MAX], any_signal;
 };
 
+/* ---- runtime.c ---- */
+
 void ifl_runtime_open(lua_State *L);           /* once a state, before any other userdata */
 struct ifl_runtime *ifl_runtime(lua_State *L); /* raises once the state is being closed */
+/* Puts the handle at the top of the stack into the table of living tasks, or takes it out (any
+ * value at the top then). Taking out cannot raise. */
+void ifl_task_anchor(lua_State *L, struct ifl_task_handle *h, bool alive);
+void ifl_task_push_handle(lua_State *L, const struct ifl_task_handle *h); /* of a living task */
+/* The function (top of the stack, popped; nil: none) that a signal starts as a task, and back. */
+void ifl_task_set_signal(lua_State *L, int signum);
+int ifl_task_push_signal(lua_State *L, int signum); /* returns its type */
+
+/* ---- task_wait.c ---- */
 
 /* For the waits of task_class.c, which need no op: begins one, or raises. */
 struct ifl_task *ifl_task_begin(lua_State *L);
 int ifl_task_await(lua_State *L, struct ifl_task *t, lua_KContext ctx, lua_KFunction k);
-void ifl_task_wake(struct ifl_task *t);
 void ifl_task_set_timer(struct ifl_task *t, int64_t ms); /* wakes with timed_out; < 0: none */
+void ifl_task_wake(struct ifl_task *t);
+void ifl_task_cancel(struct ifl_task *t);
+void ifl_task_enqueue(struct ifl_task *t);
+/* The wait is over, however: nothing may reach it any more. */
+void ifl_task_end_wait(struct ifl_task *t);
+
+/* ---- task.c ---- */
 
 /* As ifl_task_spawn, but leaves the handle on the stack. */
 void ifl_task_new(lua_State *L, int nargs);
-void ifl_task_cancel(struct ifl_task *t);
 /* iflow.run(fn, ...) */
 int ifl_task_run(lua_State *L);
 /* Pushes the outcome of the ended task at idx: results, or nil and the error. */
 int ifl_task_push_outcome(lua_State *L, int idx);
-/* Pushes the handle of the running task, or nil. */
-void ifl_task_push_current(lua_State *L);
-/* The function (top of stack, popped; nil: none) that a signal starts as a task. */
-void ifl_task_set_signal(lua_State *L, int signum);
-/* Raises task.canceled. */
-int ifl_task_raise_canceled(lua_State *L) __attribute__((noreturn));
 
 #endif

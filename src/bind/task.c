@@ -1,10 +1,8 @@
 /* task.c -- the scheduler: the only file that resumes a coroutine. See task.h for bindings that
- * wait, and STYLE, section 3, for the six rules it keeps.
+ * wait, task_wait.c for waking, and STYLE, section 3, for the six rules kept here.
  *
- * A state has one runtime (loop, client, tasks), a userdata made before every other one, so that it
- * is finalized last. iflow.run resumes a snapshot of the ready queue, then turns the loop, until
- * every task has ended. Waking allocates nothing: queue, timers and lists are threaded through the
- * control blocks. Nothing between two resumes can raise, except where a protected call says so. */
+ * iflow.run resumes a snapshot of the ready queue, then turns the loop, until every task has ended.
+ * Nothing between two resumes can raise, except where a protected call says so. */
 #include "base/error.h"
 #include "bind/bind.h"
 #include "bind/runtime.h"
@@ -12,295 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNTIME       "iflow.runtime"
-#define SWALLOWED_MAX 16 /* waits of a cancelled task that raise before the task is closed */
-
-/* Addresses are the keys of the registry, so a look-up cannot allocate. */
-static const char runtime_key = 0; /* the runtime */
-static const char tasks_key = 0; /* { [lightuserdata of handle] = handle }: anchors living tasks */
-static const char signals_key = 0; /* { [signal number] = function } */
-
-/* ---- the runtime ---- */
-
-static struct ifl_runtime *find_runtime(lua_State *L)
-{
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &runtime_key);
-  struct ifl_runtime *rt = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return rt;
-}
-
-struct ifl_runtime *ifl_runtime(lua_State *L)
-{
-  struct ifl_runtime *rt = find_runtime(L);
-  if (rt == NULL || rt->loop == NULL) ifl_raise(L, "iflow is closed: the Lua state is ending");
-  return rt;
-}
-
-iflow_loop *ifl_loop(lua_State *L)
-{
-  return ifl_runtime(L)->loop;
-}
-
-ifl_client *ifl_http_client(lua_State *L)
-{
-  struct ifl_runtime *rt = ifl_runtime(L);
-  static const struct ifl_client_opts opts = { .connections = 64, .idle_ms = 55000 };
-  iflow_error err = { 0 };
-  if (rt->client == NULL && ifl_client_new(&rt->client, rt->loop, &opts, &err) < 0) {
-    ifl_pusherrortable(L, &err);
-    lua_error(L);
-  }
-  return rt->client;
-}
-
-static void free_blocks(struct ifl_task *t, struct ifl_task *(*next)(struct ifl_task *))
-{
-  while (t != NULL) {
-    struct ifl_task *following = next(t);
-    ifl_timer_stop(&t->timer);
-    free(t);
-    t = following;
-  }
-}
-
-static struct ifl_task *next_older(struct ifl_task *t)
-{
-  return t->older;
-}
-
-static struct ifl_task *next_unused(struct ifl_task *t)
-{
-  return t->next;
-}
-
-static int runtime_gc(lua_State *L)
-{
-  struct ifl_runtime *rt = luaL_checkudata(L, 1, RUNTIME);
-  free_blocks(rt->newest, next_older);
-  free_blocks(rt->unused, next_unused);
-  ifl_client_free(rt->client);
-  iflow_loop_free(rt->loop);
-  memset(rt, 0, sizeof *rt);
-  return 0;
-}
-
-void ifl_runtime_open(lua_State *L)
-{
-  static const luaL_Reg meta[] = { { "__gc", runtime_gc }, { NULL, NULL } };
-  iflow_error err = { 0 };
-  if (find_runtime(L) != NULL) return; /* a second require in the same state */
-  ifl_newclass(L, RUNTIME, NULL, meta);
-  lua_newtable(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &tasks_key);
-  lua_newtable(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &signals_key);
-  struct ifl_runtime *rt = ifl_newud(L, sizeof *rt, RUNTIME, 0);
-  if (iflow_loop_new(&rt->loop, &err) < 0) {
-    ifl_pusherrortable(L, &err);
-    lua_error(L);
-  }
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &runtime_key);
-}
-
-/* ---- waking ---- */
-
-static void enqueue(struct ifl_task *t)
-{
-  struct ifl_runtime *rt = t->rt;
-  t->state = IFL_TASK_READY;
-  t->next = NULL;
-  if (rt->ready_last != NULL) rt->ready_last->next = t;
-  else rt->ready_first = t;
-  rt->ready_last = t;
-  rt->ready++;
-}
-
-static struct ifl_task *dequeue(struct ifl_runtime *rt)
-{
-  struct ifl_task *t = rt->ready_first;
-  rt->ready_first = t->next;
-  if (rt->ready_first == NULL) rt->ready_last = NULL;
-  rt->ready--;
-  return t;
-}
-
-static void leave_joined(struct ifl_task *t)
-{
-  if (t->joins == NULL) return;
-  struct ifl_task **p = &t->joins->joiners;
-  while (*p != t) p = &(*p)->join_next;
-  *p = t->join_next;
-  t->joins = NULL;
-}
-
-/* The wait is over, however: nothing may reach it any more. */
-static void end_wait(struct ifl_task *t)
-{
-  t->generation++;
-  t->parked = false;
-  ifl_timer_stop(&t->timer);
-  leave_joined(t);
-}
-
-void ifl_task_wake(struct ifl_task *t)
-{
-  if (t->state == IFL_TASK_WAITING) {
-    end_wait(t);
-    enqueue(t);
-  } else if (t->state == IFL_TASK_RUNNING) {
-    t->woken = true; /* done before it could yield */
-  }
-}
-
-void ifl_wait_done(struct ifl_wait *w)
-{
-  if (w->task != NULL && w->task->generation == w->generation) ifl_task_wake(w->task);
-}
-
-static void on_timer(void *payload)
-{
-  struct ifl_task *t = payload;
-  t->timed_out = true;
-  ifl_task_wake(t);
-}
-
-void ifl_task_set_timer(struct ifl_task *t, int64_t ms)
-{
-  if (ms >= 0) ifl_timer_start(t->rt->loop, &t->timer, ms, on_timer, t);
-}
-
-/* ---- waiting ---- */
-
-static void push_error(lua_State *L, int code, const char *text)
-{
-  iflow_error err = { 0 };
-  ifl_fail(&err, code, "%s", text);
-  ifl_pusherrortable(L, &err);
-}
-
-int ifl_task_raise_canceled(lua_State *L)
-{
-  push_error(L, IFLOW_ECANCELED, "the task was cancelled while it waited");
-  lua_error(L);
-  abort(); /* not reached */
-}
-
-static void refuse_wait(lua_State *L, const char *why)
-{
-  lua_Debug ar;
-  const char *name = NULL;
-  if (lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar)) name = ar.name;
-  ifl_raise(L, "'%s' waits, %s", name != NULL ? name : "?", why);
-}
-
-/* A task that catches its cancellation and goes on gets it at every wait; one that never stops
- * waiting is yielded away for good and closed by the scheduler. */
-static void raise_again(lua_State *L, struct ifl_task *t)
-{
-  if (++t->swallowed > SWALLOWED_MAX) {
-    t->state = IFL_TASK_CLOSING;
-    lua_yield(L, 0);
-  }
-  ifl_task_raise_canceled(L);
-}
-
-struct ifl_task *ifl_task_begin(lua_State *L)
-{
-  struct ifl_task *t = ifl_runtime(L)->current;
-  if (t == NULL)
-    refuse_wait(L, "so it must be called inside iflow.run: iflow.run(function() … end)");
-  if (t->co != L)
-    refuse_wait(L,
-                "but it was called in a coroutine that the script resumes itself; call it in the "
-                "task, or make the coroutine a task with iflow.spawn");
-  if (!lua_isyieldable(L))
-    refuse_wait(L, "but a function that cannot wait is between it and its task: a comparison for "
-                   "table.sort, a replacement for string.gsub, require, a finalizer or __close "
-                   "after an error");
-  if (t->canceled) raise_again(L, t);
-  t->generation++;
-  t->woken = t->timed_out = t->interrupted = false;
-  return t;
-}
-
-void ifl_wait_begin(lua_State *L, struct ifl_wait *w)
-{
-  struct ifl_task *t = ifl_task_begin(L);
-  w->task = t;
-  w->generation = t->generation;
-}
-
-/* Frees what the interrupted wait was for: the userdata at address ctx, if its class wants that. */
-static void release_op(lua_State *L, lua_KContext ctx)
-{
-  luaL_checkstack(L, 4, NULL);
-  for (int i = lua_gettop(L); i > 0 && ctx != 0; i--) {
-    if (lua_type(L, i) != LUA_TUSERDATA || lua_touserdata(L, i) != (void *)ctx) continue;
-    if (luaL_getmetafield(L, i, "__cancel") == LUA_TNIL) return;
-    lua_pushvalue(L, i);
-    lua_call(L, 1, 0);
-    return;
-  }
-}
-
-static int resumed(lua_State *L, int status, lua_KContext ctx)
-{
-  struct ifl_task *t = (struct ifl_task *)ctx;
-  (void)status;
-  if (t->rt->current != t || t->co != L)
-    return luaL_error(L, "a task that waits was resumed with coroutine.resume; only what it waits "
-                         "for can resume it");
-  lua_KContext op = t->ctx;
-  if (!t->interrupted) return t->k(L, LUA_YIELD, op);
-  release_op(L, op);
-  return ifl_task_raise_canceled(L);
-}
-
-int ifl_task_await(lua_State *L, struct ifl_task *t, lua_KContext ctx, lua_KFunction k)
-{
-  if (t->woken) {
-    end_wait(t);
-    return k(L, LUA_OK, ctx);
-  }
-  t->k = k;
-  t->ctx = ctx;
-  t->state = IFL_TASK_WAITING;
-  return lua_yieldk(L, 0, (lua_KContext)t, resumed);
-}
-
-int ifl_await(lua_State *L, struct ifl_wait *w, lua_KContext ctx, lua_KFunction k)
-{
-  return ifl_task_await(L, w->task, ctx, k);
-}
-
-void ifl_task_cancel(struct ifl_task *t)
-{
-  t->canceled = true;
-  if (t->state != IFL_TASK_WAITING) return; /* a wait that is done completes; the next one raises */
-  t->interrupted = true;
-  end_wait(t);
-  enqueue(t);
-}
-
 /* ---- birth and end of a task ---- */
-
-/* Anchors the handle at the top of the stack in the table of living tasks, or lets it go. */
-static void anchor(lua_State *L, struct ifl_task_handle *h, bool alive)
-{
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
-  if (alive) lua_pushvalue(L, -2);
-  else lua_pushnil(L);
-  lua_rawsetp(L, -2, h);
-  lua_pop(L, 1);
-}
-
-static void push_handle(lua_State *L, const struct ifl_task_handle *h)
-{
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &tasks_key);
-  lua_rawgetp(L, -1, h);
-  lua_remove(L, -2);
-}
 
 static struct ifl_task *take_block(struct ifl_runtime *rt)
 {
@@ -344,10 +54,10 @@ void ifl_task_new(lua_State *L, int nargs)
   lua_State *co = lua_newthread(L);
   lua_setiuservalue(L, -2, 1);
   if (!lua_checkstack(co, nargs + 1)) luaL_error(L, "too many arguments");
-  anchor(L, h, true);
+  ifl_task_anchor(L, h, true);
   struct ifl_task *t = take_block(rt); /* last: from here on nothing raises */
   if (t == NULL) {
-    anchor(L, h, false);
+    ifl_task_anchor(L, h, false);
     luaL_error(L, "not enough memory");
   }
   lua_insert(L, fn);
@@ -356,8 +66,9 @@ void ifl_task_new(lua_State *L, int nargs)
   t->handle = h;
   t->nargs = nargs;
   h->task = t;
+  t->canceled = rt->ending; /* then it ends without having begun */
   add_living(rt, t);
-  enqueue(t);
+  ifl_task_enqueue(t);
 }
 
 void ifl_task_spawn(lua_State *L, int nargs)
@@ -374,7 +85,7 @@ static void retire(lua_State *L, struct ifl_task *t, enum ifl_outcome outcome)
   while (t->joiners != NULL) ifl_task_wake(t->joiners); /* which takes it off the list */
   ifl_timer_stop(&t->timer);
   lua_pushnil(L);
-  anchor(L, t->handle, false);
+  ifl_task_anchor(L, t->handle, false);
   lua_pop(L, 1);
   remove_living(t->rt, t);
 }
@@ -410,7 +121,9 @@ static int describe_raised(lua_State *L)
 
 static int describe_canceled(lua_State *L)
 {
-  push_error(L, IFLOW_ECANCELED, "the task was cancelled");
+  iflow_error err = { 0 };
+  ifl_fail(&err, IFLOW_ECANCELED, "the task was cancelled");
+  ifl_pusherrortable(L, &err);
   lua_pushnil(L);
   lua_pushboolean(L, 1);
   return 3;
@@ -473,7 +186,7 @@ static void fail(lua_State *L, struct ifl_task *t, lua_CFunction how)
   describe(L, how, t->co);
   bool canceled = lua_toboolean(L, -1) && t->canceled;
   lua_pop(L, 1);
-  push_handle(L, h); /* value, traceback, handle */
+  ifl_task_push_handle(L, h); /* value, traceback, handle */
   lua_pushvalue(L, -3);
   lua_setiuservalue(L, -2, 2);
   lua_pushvalue(L, -2);
@@ -492,7 +205,7 @@ static void succeed(lua_State *L, struct ifl_task *t, int nresults)
 {
   t->handle->nresults = nresults;
   if (nresults == 0) { /* nothing to keep the coroutine for */
-    push_handle(L, t->handle);
+    ifl_task_push_handle(L, t->handle);
     lua_pushnil(L);
     lua_setiuservalue(L, -2, 1);
     lua_pop(L, 1);
@@ -521,6 +234,15 @@ static void resume(lua_State *L, struct ifl_task *t)
   rt->current = NULL;
 }
 
+static struct ifl_task *dequeue(struct ifl_runtime *rt)
+{
+  struct ifl_task *t = rt->ready_first;
+  rt->ready_first = t->next;
+  if (rt->ready_first == NULL) rt->ready_last = NULL;
+  rt->ready--;
+  return t;
+}
+
 /* A snapshot: tasks that get ready meanwhile wait for the next turn, or they would starve I/O. */
 static void resume_ready(lua_State *L, struct ifl_runtime *rt)
 {
@@ -542,18 +264,16 @@ static bool nothing_open(const struct ifl_runtime *rt)
 static void start_signal_tasks(lua_State *L, struct ifl_runtime *rt)
 {
   rt->any_signal = false;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &signals_key);
   for (int signum = 1; signum < IFL_SIGNALS_MAX; signum++) {
     if (!rt->signaled[signum]) continue;
     rt->signaled[signum] = false;
-    if (lua_rawgeti(L, -1, signum) == LUA_TNIL) {
+    if (ifl_task_push_signal(L, signum) != LUA_TFUNCTION) {
       lua_pop(L, 1);
       continue;
     }
     ifl_task_spawn(L, 0);
     rt->newest->canceled = false; /* a second Ctrl-C is heard while the run is ending */
   }
-  lua_pop(L, 1);
 }
 
 static void turn(lua_State *L, struct ifl_runtime *rt)
@@ -604,7 +324,7 @@ static void close_all(lua_State *L, struct ifl_runtime *rt)
   rt->ending = true;
   while (rt->newest != NULL) {
     struct ifl_task *t = rt->newest;
-    end_wait(t);
+    ifl_task_end_wait(t);
     t->state = IFL_TASK_CLOSING;
     rt->current = t;
     ifl_closethread(t->co, L);
@@ -631,8 +351,6 @@ int ifl_task_run(lua_State *L)
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
-/* ---- for task_class.c ---- */
-
 int ifl_task_push_outcome(lua_State *L, int idx)
 {
   struct ifl_task_handle *h = lua_touserdata(L, idx);
@@ -653,34 +371,4 @@ int ifl_task_push_outcome(lua_State *L, int idx)
   lua_getiuservalue(L, idx, 3);
   ifl_wraperror(L, IFLOW_ESCRIPT);
   return 2;
-}
-
-void ifl_task_push_current(lua_State *L)
-{
-  struct ifl_runtime *rt = ifl_runtime(L);
-  if (rt->current != NULL) push_handle(L, rt->current->handle);
-  else lua_pushnil(L);
-}
-
-static void on_signal(void *payload, int signum)
-{
-  struct ifl_runtime *rt = payload;
-  if (signum <= 0 || signum >= IFL_SIGNALS_MAX) return;
-  rt->signaled[signum] = true;
-  rt->any_signal = true;
-}
-
-void ifl_task_set_signal(lua_State *L, int signum)
-{
-  struct ifl_runtime *rt = ifl_runtime(L);
-  iflow_error err = { 0 };
-  bool none = lua_isnil(L, -1);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &signals_key);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, signum);
-  lua_pop(L, 1);
-  if (ifl_loop_signal(rt->loop, signum, none ? NULL : on_signal, rt, &err) < 0) {
-    ifl_pusherrortable(L, &err);
-    lua_error(L);
-  }
 }

@@ -143,7 +143,9 @@ static int f_spawn(lua_State *L)
 
 static int f_current(lua_State *L)
 {
-  ifl_task_push_current(L);
+  struct ifl_task *t = ifl_runtime(L)->current;
+  if (t != NULL) ifl_task_push_handle(L, t->handle);
+  else lua_pushnil(L);
   return 1;
 }
 
