@@ -53,7 +53,7 @@ end
 local directory = {}
 directory.__index = directory
 function directory.__close(dir) os.execute("rm -rf " .. quote(dir.path)) end
-directory.__gc = directory.__close
+directory.__gc, directory.close = directory.__close, directory.__close
 function directory:file(name) return self.path .. "/" .. name end
 function directory:read(name) return read(self:file(name)) end
 function directory:write(name, text) return write(self:file(name), text) end
