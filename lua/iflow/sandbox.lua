@@ -11,6 +11,7 @@
 --- sandbox in another process.
 local core = require "iflow.core"
 local operations = require "iflow.sandbox.operations"
+local settings = require "iflow.sandbox.settings"
 local suggest = require "iflow.suggest"
 local tenant = require "iflow.sandbox.tenant"
 
@@ -50,6 +51,7 @@ end
 function sandbox.start(opts)
   opts = opts or {}
   suggest.check_keys(opts, OPTIONS)
+  local values = settings.new(opts.settings)
   local dir, err = opts.dir
   if not dir then
     dir, err = core.file.tempdir("iflow-sandbox-")
@@ -57,7 +59,7 @@ function sandbox.start(opts)
   end
   local running
   running, err = tenant.open { dir = dir, port = opts.port or 0, hostname = opts.hostname,
-                               settings = opts.settings, now = opts.now }
+                               settings = values, now = opts.now }
   if not running then
     if not opts.dir then core.file.remove(dir, { recursive = true }) end
     return nil, err

@@ -112,4 +112,50 @@ function support.foreign_identity(sb, trusted, over)
            key_pem = key:private_pem() }
 end
 
+--- The identity of a certificate key, or of what foreign_identity returned.
+function support.identity(of)
+  local oauth = of.oauth
+  return assert(core.identity.open { cert_pem = oauth and oauth.certificate or of.chain,
+                                     key_pem = oauth and oauth.key or of.key_pem })
+end
+
+--- One request to a host of the sandbox ("token", "token_cert", "runtime", "api") by the plain HTTP
+--- client: its answer, or nil, err. fields: as of http.request, with path instead of url.
+function support.request(sb, kind, fields)
+  local options = { url = sb.endpoints[kind]:match "^https://[^/]+" .. (fields.path or "/"),
+                    cacert = sb.endpoints.cacert, proxy = "" }
+  for name, value in pairs(fields) do
+    if name ~= "path" then options[name] = value end
+  end
+  return core.http.request(options)
+end
+
+function support.basic(id, secret)
+  return "Basic " .. core.crypto.base64(id .. ":" .. secret)
+end
+
+--- A request for a token: answer and its decoded body.
+function support.ask_token(sb, kind, fields)
+  fields.path = fields.path or "/oauth/token"
+  fields.method = fields.method or "POST"
+  fields.headers = fields.headers or {}
+  if fields.form then
+    fields.headers["Content-Type"] = "application/x-www-form-urlencoded"
+    fields.body, fields.form = fields.form, nil
+  end
+  local answer, err = support.request(sb, kind, fields)
+  if not answer then return nil, err end
+  return answer, core.json.decode(answer.body)
+end
+
+--- The Authorization field of a fresh token for a key with a secret.
+function support.bearer(sb, document)
+  local oauth = document.oauth
+  local _, token = support.ask_token(sb, "token", {
+    headers = { Authorization = support.basic(oauth.clientid, oauth.clientsecret) },
+    form = "grant_type=client_credentials",
+  })
+  return "Bearer " .. token.access_token
+end
+
 return support

@@ -15,7 +15,7 @@ local function start(dir)
     port = port, cert = server.cert, key = server.key, client_ca = ca.cert,
     client_id = client_id, client_secret = client_secret, expires_in = 1800,
   }))
-  local helper = process.start { "python3", "spec/support/oauth_server.py", config }
+  local helper = process.start { "/usr/bin/python3", "spec/support/oauth_server.py", config }
   process.wait_port(port, helper)
   helper.ca, helper.base = ca, ("https://localhost:%d"):format(port)
   return helper

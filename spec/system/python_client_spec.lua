@@ -12,7 +12,7 @@ describe("Python's http.client against the sandbox", function()
       cafile = land.cacert, runtime = land.sb.endpoints.runtime, secret = land:key "secret".oauth,
       certificate = certificate.oauth, cert = certificate.cert, key = certificate.key,
     }))
-    local run = process.run { "python3", "spec/support/http_client.py", job }
+    local run = process.run { "/usr/bin/python3", "spec/support/http_client.py", job }
     assert.equal("", run.err)
     local got = assert(json.decode(run.out))
     assert.equal(200, got.secret.status)

@@ -29,13 +29,13 @@ end
 local NO_TENANT = { token = refusal.no_zone, token_cert = refusal.no_zone,
                     runtime = unknown_route, api = unknown_route }
 
--- The leaf's digest by its PEM; few identities call, so the memory is small.
+-- The leaf's digest as identity:fingerprint() gives it. Few identities call, so few are remembered.
 local function fingerprint(self, chain)
   if not chain then return nil end
   local known = self.fingerprints[chain[1]]
   if not known then
     local parsed = core.cert.parse(chain[1])
-    known = parsed and parsed.certificates[1].sha256 or "unreadable"
+    known = parsed and parsed.certificates[1].sha256:lower() or "unreadable"
     if self.fingerprint_count >= 1000 then self.fingerprints, self.fingerprint_count = {}, 0 end
     self.fingerprint_count = self.fingerprint_count + 1
     self.fingerprints[chain[1]] = known

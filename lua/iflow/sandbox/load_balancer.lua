@@ -62,7 +62,7 @@ function load_balancer:admit(request)
   request.worker = choose_worker(self, request)
   local headers = {}
   for name, value in pairs(request.headers) do
-    if type(name) == "string" and passed_on(name) then headers[name] = value end
+    if type(value) == "string" and passed_on(name) then headers[name] = value end -- not "raw"
   end
   if leaf then
     headers["ssl_client_cert"] = leaf.pem:gsub("%-%-%-%-%-[^-]+%-%-%-%-%-", ""):gsub("%s", "")

@@ -11,7 +11,6 @@ local flows = require "iflow.sandbox.flows"
 local hosts = require "iflow.sandbox.hosts"
 local load_balancer = require "iflow.sandbox.load_balancer"
 local mpl = require "iflow.sandbox.mpl"
-local settings = require "iflow.sandbox.settings"
 local state = require "iflow.sandbox.state"
 local trust = require "iflow.sandbox.trust"
 
@@ -81,7 +80,9 @@ end
 
 local function describe(self)
   self.endpoints = { cacert = self.dir .. "/ca.pem", admin_token = self.dir .. "/admin.token" }
-  for _, kind in ipairs(addresses.KINDS) do self.endpoints[kind] = self.addresses:url(kind) end
+  for _, kind in ipairs { "runtime", "api" } do self.endpoints[kind] = self.addresses:url(kind) end
+  self.endpoints.token = self.addresses:token_url(false)
+  self.endpoints.token_cert = self.addresses:token_url(true)
 end
 
 -- What others read: where everything is, whom to trust, and the secret of the admin path.
@@ -104,10 +105,10 @@ local function publish(self)
 end
 
 --- Starts a tenant. opts: dir, port (0: the last one of this directory, else a free one), hostname,
---- settings, now() -> seconds. Returns nil, err when it cannot.
+--- settings (complete), now() -> seconds. Returns nil, err when it cannot.
 function tenant.open(opts)
   local now = opts.now or core.task.now
-  local self = setmetatable({ dir = opts.dir, now = now, settings = settings.new(opts.settings),
+  local self = setmetatable({ dir = opts.dir, now = now, settings = opts.settings,
                               deps = { now = now, random = core.crypto.random },
                               waiting = {} }, tenant)
   local ok, err = take_directory(self)

@@ -24,8 +24,8 @@ describe("parameters.instance", function()
 
   it("refuses bad names, plans, roles and grant types", function()
     for _, over in ipairs { { name = "" }, { name = ("x"):rep(33) }, { name = "a\nb" },
-                            { name = 1 }, { plan = "other" }, { roles = "x" }, { roles = { "a b" } },
-                            { roles = { "" } }, 
+                            { name = 1 }, { plan = "other" }, { roles = "x" },
+                            { roles = { "a b" } }, { roles = { "" } },
                             { grant_types = { "client_x509" } },
                             { grant_types = { "foo" } }, { grant_types = "x" } } do
       local ok, why = instance(over)

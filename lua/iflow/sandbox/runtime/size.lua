@@ -3,6 +3,7 @@
 local web = require "iflow.sandbox.web"
 
 local MB = 1024 * 1024
+local MODIFIES = { POST = true, PUT = true, PATCH = true }
 
 local function too_large(tenant, request)
   local text = ("Message body exceeds configured size limit (%.1f MB)..."):format(
@@ -13,9 +14,11 @@ local function too_large(tenant, request)
 end
 
 return function(tenant, request)
-  local limit = request.flow.max_size
-  local length = tonumber(request.headers["content-length"] or 0)
-  if length and length > limit then return too_large(tenant, request) end
+  local limit, length = request.flow.max_size, request.headers["content-length"]
+  if not length and MODIFIES[request.method] and not request.headers["transfer-encoding"] then
+    return web.page(411, "Length Required")
+  end
+  if length and tonumber(length) > limit then return too_large(tenant, request) end
   if request.flow.stream then return end
   local body, err = request.read_body(limit)
   if not body then
