@@ -1,17 +1,17 @@
---- A tenant seen through one credential: tokens and calls. The face of src/bind/tenant.c and call.c:
--- it knows files, defaults and the friendlier forms of options; how calls are made, repaired and
--- judged is in C.
+--- A tenant seen through one credential: tokens and calls. The face of src/bind/tenant.c and
+-- call.c: it knows files, defaults and the friendlier forms of options; how calls are made,
+-- repaired and judged is in C.
 --
 --   local tenant, err = iflow.tenant { service_key = "orders-key.json" }
---   local token, err  = tenant:token()              -- { access, expires_at, fetched_at, roles, client_id }
+--   local token, err  = tenant:token()   -- { access, expires_at, fetched_at, roles, client_id }
 --   local answer, err = tenant:call { to = "/http/orders", body = "…" }
---   tenant:close()                                  -- optional; also at the end of a <close> variable
+--   tenant:close()                       -- optional; a <close> variable does it too
 --
 -- Options of iflow.tenant:
 --   service_key      path of the file from the BTP cockpit, its content as a table, or an
 --                    iflow.service_key
---   identity         iflow.identity; or cert, key (paths), passphrase (secret or string) or pass_file.
---                    A key of type "certificate" brings its own.
+--   identity         iflow.identity; or cert, key (paths), passphrase (secret or string) or
+--                    pass_file. A key of type "certificate" brings its own.
 --   url              base of paths, instead of the service key's url
 --   cacert           PEM file to trust instead of the system's directory
 --   proxy            URL, "" for none; without it the environment decides. proxy_userpwd: secret
@@ -43,7 +43,6 @@
 -- err:    outcome "rejected", "retryable" or "in_doubt", and of the answer what came of it.
 
 local core = require "iflow.core"
-local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
 
 local module = {
@@ -79,7 +78,9 @@ end
 local function at_level(level, ok, ...)
   if ok then return ... end
   local text = ...
-  if type(text) == "string" then text = text:gsub("^bad argument #%d+ to '[^']*' %((.*)%)$", "%1") end
+  if type(text) == "string" then
+    text = text:gsub("^bad argument #%d+ to '[^']*' %((.*)%)$", "%1")
+  end
   error(text, level + 1)
 end
 
@@ -116,10 +117,11 @@ end
 local function open_identity(options, key)
   if options.identity then return options.identity end
   if not options.cert and key.type == "client secret" then return nil end
-  local passphrase, err = options.passphrase, nil
+  local passphrase = options.passphrase
   if options.pass_file then
-    passphrase, err = core.secret.file(options.pass_file)
-    if not passphrase then return nil, err end
+    local secret, err = core.secret.file(options.pass_file)
+    if not secret then return nil, err end
+    passphrase = secret
   end
   return core.identity.open { service_key = key, cert = options.cert, key = options.key,
     passphrase = passphrase }
@@ -148,13 +150,13 @@ local function with_defaults(options)
   return out
 end
 
-local function new(options, level)
-  check_table(options, tenant_options, level + 1)
+local function new(_, options)
+  check_table(options, tenant_options, 2)
   options = with_defaults(options)
-  check_word(options, "grant_type_in", { body = true, query = true }, level + 1)
-  check_word(options, "client_auth", { basic = true, body = true }, level + 1)
-  if options.service_key == nil then error("option 'service_key' is missing", level + 1) end
-  local key, err = open_service_key(options.service_key, level + 1)
+  check_word(options, "grant_type_in", { body = true, query = true }, 2)
+  check_word(options, "client_auth", { basic = true, body = true }, 2)
+  if options.service_key == nil then error("option 'service_key' is missing", 2) end
+  local key, err = open_service_key(options.service_key, 2)
   if not key then return nil, err end
   local identity
   identity, err = open_identity(options, key)
@@ -162,17 +164,19 @@ local function new(options, level)
   local settings = copy(options, { "url", "cacert", "proxy", "proxy_userpwd", "scope",
     "connections", "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose" })
   settings.service_key, settings.identity = key, identity
-  settings.cache_dir = cache_dir(options.token_cache, level + 1)
+  settings.cache_dir = cache_dir(options.token_cache, 2)
   settings.grant_in_query = options.grant_type_in == "query"
   settings.secret_in_body = options.client_auth == "body"
   local handle
-  handle, err = at_level(level + 1, pcall(core.tenant.new, settings))
+  handle, err = at_level(2, pcall(core.tenant.new, settings))
   if not handle then return nil, err end
   return setmetatable({ handle = handle, service_key = key }, tenant)
 end
 
 local function check_open(self, level)
-  if getmetatable(self) ~= tenant then error("a tenant is expected: use tenant:name()", level + 1) end
+  if getmetatable(self) ~= tenant then
+    error("a tenant is expected: use tenant:name()", level + 1)
+  end
   if not self.handle then error("the tenant is closed", level + 1) end
   return self.handle
 end
@@ -190,7 +194,9 @@ function tenant:token(options)
   check_waits("token", 2)
   if options ~= nil then
     check_table(options, { "refresh" }, 2)
-    if type(options.refresh or false) ~= "boolean" then error("option 'refresh' is true or false", 2) end
+    if type(options.refresh or false) ~= "boolean" then
+      error("option 'refresh' must be true or false", 2)
+    end
   end
   return handle:token(options)
 end
@@ -276,9 +282,8 @@ end
 
 --- For print and error texts: no secret is in here.
 function tenant:__tostring()
-  return ("iflow.tenant: %s (%s)"):format(self.service_key.client_id, self.handle and "open" or "closed")
+  local state = self.handle and "open" or "closed"
+  return ("iflow.tenant: %s (%s)"):format(self.service_key.client_id, state)
 end
 
-return setmetatable(module, {
-  __call = function(_, options) return new(options, 2) end,
-})
+return setmetatable(module, { __call = new })

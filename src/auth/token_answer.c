@@ -42,7 +42,7 @@ static int64_t lifetime_of(const ifl_json *v)
   } else {
     return -1;
   }
-  if (!(seconds > 0)) return -1; /* NaN too */
+  if (!(seconds >= 0.001)) return -1; /* NaN too */
   return seconds * 1000 < (double)LIFETIME_MAX_MS ? (int64_t)(seconds * 1000) : LIFETIME_MAX_MS;
 }
 
@@ -152,18 +152,26 @@ static void advise_rejected(iflow_error *err, const struct saying *s, const char
                   "service key again (a key pasted through a shell loses what follows a '$')");
 }
 
+/* A field of the answer, quoted; "" when there is none. */
+static void quote_field(char *out, size_t size, const struct ifl_token_reply *reply,
+                        const char *name, const struct ifl_token_opts *o)
+{
+  quote(out, size, reply->headers != NULL ? ifl_headers_get(reply->headers, name) : NULL, o);
+}
+
 static void advise(iflow_error *err, const struct ifl_token_reply *reply, const struct saying *s,
                    const char *host, const struct ifl_token_opts *o)
 {
-  const char *to;
-  if (err->code == IFLOW_ETOKENREJECTED) advise_rejected(err, s, host, o);
-  else if (reply->status == 405 && o->grant_in_query)
+  char to[DETAIL_MAX];
+  if (err->code == IFLOW_ETOKENREJECTED) {
+    advise_rejected(err, s, host, o);
+  } else if (reply->status == 405 && o->grant_in_query) {
     ifl_hint(err, "this server takes grant_type in the body only: leave grant_type_in at \"body\"");
-  else if (reply->status >= 300 && reply->status < 400) {
-    to = reply->headers != NULL ? ifl_headers_get(reply->headers, "Location") : NULL;
+  } else if (reply->status >= 300 && reply->status < 400) {
+    quote_field(to, sizeof to, reply, "Location", o);
     err->retryable = false;
-    ifl_hint(err, "credentials are never sent on to another address (%.200s): correct tokenurl",
-             to != NULL ? to : "none was given");
+    ifl_hint(err, "credentials are never sent on to another address (%s): correct tokenurl",
+             to[0] != '\0' ? to : "none was given");
   }
 }
 
@@ -190,14 +198,12 @@ static int refuse(const struct ifl_token_reply *reply, const ifl_json *doc,
 static int bad_answer(const struct ifl_token_reply *reply, const struct ifl_token_opts *o,
                       iflow_error *err)
 {
-  const char *type =
-      reply->headers != NULL ? ifl_headers_get(reply->headers, "Content-Type") : NULL;
-  int rc = ifl_fail(err, IFLOW_ETOKENANSWER, "%.200s answered %d with %s%.60s%s instead of a token",
-                    o->token_url, reply->status,
-                    reply->len == 0          ? "an empty body"
-                    : looks_like_html(reply) ? "an HTML page"
-                                             : "something",
-                    type != NULL ? " of type " : "", type != NULL ? type : "");
+  char type[DETAIL_MAX];
+  const char *body = reply->len == 0 ? "an empty body" : "something";
+  quote_field(type, sizeof type, reply, "Content-Type", o);
+  if (looks_like_html(reply)) body = "an HTML page";
+  int rc = ifl_fail(err, IFLOW_ETOKENANSWER, "%.200s answered %d with %s%s%s instead of a token",
+                    o->token_url, reply->status, body, type[0] != '\0' ? " of type " : "", type);
   if (err != NULL) err->status = reply->status;
   return rc;
 }
