@@ -63,8 +63,9 @@ end
 
 local caches = { on = true, off = false }
 
---- What iflow.tenant is given for the parsed words.
+--- What iflow.tenant is given for the parsed words. With --verbose heads go to the log.
 function tenant.settings(args)
+  if args.verbose and args.log_level ~= "trace" then core.log.level "debug" end
   local cache = caches[args.token_cache]
   if cache == nil then cache = args.token_cache end
   return {
@@ -82,7 +83,6 @@ function tenant.open(args)
     return nil, errors { code = "usage.invalid", message = "no service key was given",
       hint = "name the file with --service-key or in the variable IFLOW_SERVICE_KEY" }
   end
-  if args.verbose and args.log_level ~= "trace" then core.log.level "debug" end
   return require "iflow.tenant" (tenant.settings(args))
 end
 

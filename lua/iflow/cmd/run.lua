@@ -40,6 +40,7 @@ local function run(args)
   local chunk, err = load_script(args.script, args.arg)
   if not chunk then return nil, err end
   set_paths(args.script)
+  require "iflow.tenant".defaults = tenants.settings(args)
   return result_of(chunk(table.unpack(args.arg)))
 end
 
