@@ -43,35 +43,39 @@ local function is_command(host, name)
   return file ~= nil
 end
 
-local function find_subcommand(name, command, words)
-  for _, sub in ipairs(command.commands) do
-    if sub.name == words[1] then return name .. " " .. sub.name, sub, tail(words) end
-  end
-  if parser.wants_help(words) then return name, command, words end
+local function names_of(commands)
   local names = {}
-  for i, sub in ipairs(command.commands) do names[i] = sub.name end
-  if not words[1] or words[1]:find "^%-" then
-    return usage_error(("%s needs one of: %s"):format(name, table.concat(names, ", ")),
-      ("see: %s --help"):format(name))
-  end
-  return unknown("command", words[1], names, name)
+  for i, command in ipairs(commands) do names[i] = command.name end
+  return names
 end
 
--- words -> full name, command table, the words left for it.
-local function find_command(words, host)
+-- The command that words[1] names below `command`; `command` itself when help for it is wanted.
+local function find_subcommand(name, command, words)
+  for _, sub in ipairs(command.commands) do
+    if sub.name == words[1] then return sub end
+  end
+  if parser.wants_help(words) then return command end
+  local names = names_of(command.commands)
+  if words[1] and not words[1]:find "^%-" then return unknown("command", words[1], names, name) end
+  return usage_error("a command is missing: " .. table.concat(names, ", "),
+    ("see: %s --help"):format(name))
+end
+
+-- words -> command table, the words left for it; out.name follows.
+local function find_command(words, out, host)
   local word = words[1]
   if not is_command(host, word) then
     return unknown("command", word, sorted_keys(host.commands()), "iflow")
   end
   local command = require("iflow.cmd." .. word)
-  local name, rest = "iflow " .. word, tail(words)
+  out.name, words = "iflow " .. word, tail(words)
   while command.commands do
-    local found, sub, left = find_subcommand(name, command, rest)
-    if not found then return nil, sub end
+    local sub, err = find_subcommand(out.name, command, words)
+    if not sub then return nil, err end
     if sub == command then break end
-    name, command, rest = found, sub, left
+    out.name, command, words = ("%s %s"):format(out.name, sub.name), sub, tail(words)
   end
-  return name, command, rest
+  return command, words
 end
 
 -- Help -------------------------------------------------------------------------------------------
@@ -164,11 +168,10 @@ local function asks_for_json(words)
 end
 
 local function dispatch(words, out, host, leading_json)
-  local name, command, rest = find_command(words, host)
-  if not name then return out:fail(command) end
-  out.name = name
-  if parser.wants_help(rest) then return print_help(out, name, command) end
-  local args, err = parser.parse(name, command, rest, os.getenv)
+  local command, rest = find_command(words, out, host)
+  if not command then return out:fail(rest) end
+  if parser.wants_help(rest) then return print_help(out, out.name, command) end
+  local args, err = parser.parse(out.name, command, rest, os.getenv)
   if not args then return out:fail(err) end
   out.json_mode = leading_json or args.json
   return run_command(command, args, out, host)

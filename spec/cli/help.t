@@ -1,34 +1,51 @@
 # Every command explains itself; the text comes from its option table.
 $ iflow --help
-> Usage: iflow [OPTION…] COMMAND
+> Usage: iflow COMMAND [OPTION…]
 > 
 > Sends messages to integration flows of SAP Integration Suite, with a token for every kind of
 > service key.
 > 
-> …
 > Commands:
->   call …
+>   call                        make one call to an integration flow
 > …
->   token                         print an access token
+>   token                       print an access token
 > 
 > iflow COMMAND --help tells about one command. The variable in brackets gives the same as its
-> …
+> option.
+> Exit codes: 0 delivered or fine, 1 rejected, 2 usage or configuration, 3 credentials refused,
+> 4 temporary failure, worth repeating, 5 in doubt.
 
 $ iflow help token
 > Usage: iflow token [OPTION…]
 > …
->   --service-key FILE            service key as downloaded from the BTP cockpit [IFLOW_SERVICE_KEY]
+>       --service-key FILE      service key as downloaded from the BTP cockpit [IFLOW_SERVICE_KEY]
 > …
 
 $ for c in call cert instance run sandbox service-key token; do iflow $c --help | head -1; done
 > Usage: iflow call [OPTION…] TO
-> Usage: iflow cert [OPTION…] COMMAND
-> Usage: iflow instance [OPTION…] COMMAND
+> Usage: iflow cert COMMAND [OPTION…]
+> Usage: iflow instance COMMAND [OPTION…]
 > Usage: iflow run [OPTION…] SCRIPT [-- ARG…]
-> Usage: iflow sandbox [OPTION…] COMMAND
-> Usage: iflow service-key [OPTION…] COMMAND
+> Usage: iflow sandbox COMMAND [OPTION…]
+> Usage: iflow service-key COMMAND [OPTION…]
 > Usage: iflow token [OPTION…]
 
-$ iflow token -h | grep -c exit
-> 0
-= 1
+# A group of commands lists them; --help needs no valid words beside it.
+$ iflow instance --help | sed -n '/^Commands/,$p'
+> Commands:
+>   create                      create a service instance
+>   key                         create a service key and write it to a file
+
+$ iflow instance create --plan none -h | head -1
+> Usage: iflow instance create [OPTION…] --sandbox DIR NAME
+$ iflow help sandbox start | head -1
+> Usage: iflow sandbox start [OPTION…] --dir DIR
+
+$ iflow instance
+! iflow instance: usage.invalid: a command is missing: create, key
+!   what to do: see: iflow instance --help
+= 2
+$ iflow instance crate
+! iflow instance: usage.invalid: unknown command 'crate', did you mean 'create'?
+!   what to do: see: iflow instance --help
+= 2

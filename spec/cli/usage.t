@@ -20,8 +20,6 @@ $ iflow --json xyzzy
 
 $ iflow --version
 > iflow …
-$ iflow --version --json
-> iflow …
 $ iflow --json --version
 > {"version":"…"}
 
@@ -47,7 +45,7 @@ $ IFLOW_CONNECT_TIMEOUT=soon iflow token
 = 2
 
 $ iflow token --log-level warm
-! iflow token: usage.invalid: --log-level: 'warm' is not one of error, warn, info, debug, trace; did you mean 'warn'?
+! iflow token: usage.invalid: --log-level: 'warm' is not one of error, warn, info, debug, trace, did you mean 'warn'?
 !   what to do: see: iflow token --help
 = 2
 
