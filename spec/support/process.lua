@@ -120,6 +120,7 @@ function process.start(command)
   dir:write("command", ("cd %s && %s"):format(quote(command.dir or "."), command_line(command)))
   local q = function(name) return quote(dir:file(name)) end
   local pipe = assert(io.popen(([[
+    exec 2>/dev/null
     setsid sh %s <%s >%s 2>%s &
     echo $!
     exec >&-

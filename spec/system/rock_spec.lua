@@ -27,11 +27,11 @@ local function copy_project(dir)
   return target
 end
 
+-- By the command that README.md gives, with a home directory of its own.
 local function install(dir)
+  local command = assert(process.read "README.md"):match "\n(luarocks [^\n]+)\n"
   local result = process.run {
-    "luarocks", "--lua-version=5.4", "make", "--tree", dir:file "tree",
-    "rocks/iflow-scm-1.rockspec",
-    dir = copy_project(dir), timeout = 300,
+    "bash", "-c", command, dir = copy_project(dir), timeout = 300,
     env = { CMAKE_GENERATOR = "Ninja", HOME = dir.path },
   }
   assert(result.code == 0, result.out .. result.err)
@@ -41,7 +41,7 @@ describe("the rock", function()
   it("installs into an empty tree and works in stock lua5.4", async(function()
     local land <close> = landscape.open { csrf = true }
     install(land.dir)
-    local root = land.dir:file "tree"
+    local root = land.dir:file ".luarocks"
     local run = process.run {
       "lua5.4", land.dir:write("program.lua", program), land:key "secret".path, land.cacert,
       dir = "/", env = {
