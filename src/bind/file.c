@@ -1,5 +1,6 @@
 /* file.c -- Lua module core.file: the few file operations that stock Lua lacks, for the sandbox's
- * directory and for commands that write keys. Files are small here, and every call is synchronous.
+ * directory and for commands that write keys. Writing syncs the disk, so it waits on a thread inside
+ * a task; everything else is done at once.
  *   file.read(path [, max]) -> text               file.write(path, text [, "0600"]) -> true
  *   file.mkdir(path [, "0700"]) -> true           file.stat(path) -> {kind,size,mode,mtime} | nil
  *   file.list(path) -> sorted names               file.remove(path [, {recursive=true}]) -> true
@@ -9,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "bind/bind.h"
+#include "bind/offload.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -68,16 +70,53 @@ static int f_read(lua_State *L)
   return 1;
 }
 
+/* ---- writing, on a thread ---- */
+
+struct writing {
+  struct ifl_job job;
+  char *path;
+  ifl_secret *data; /* wiped: keys are written here */
+  unsigned mode;
+  int rc;
+  iflow_error err;
+};
+
+static void write_run(struct ifl_job *job)
+{
+  struct writing *w = (struct writing *)job;
+  w->rc =
+      ifl_file_write(w->path, ifl_secret_data(w->data), ifl_secret_len(w->data), w->mode, &w->err);
+}
+
+static void write_done(struct ifl_job *job)
+{
+  struct writing *w = (struct writing *)job;
+  free(w->path);
+  ifl_secret_unref(w->data);
+}
+
+static int write_k(lua_State *L, int status, lua_KContext ctx)
+{
+  const struct writing *w = (const struct writing *)ctx;
+  (void)status;
+  return w->rc < 0 ? ifl_pusherror(L, &w->err) : done(L);
+}
+
 static int f_write(lua_State *L)
 {
   const char *path = luaL_checkstring(L, 1);
   size_t n;
   const char *data = luaL_checklstring(L, 2, &n);
   unsigned mode = check_mode(L, 3, "0600");
-  iflow_error err = { 0 };
-  if (ifl_file_write(path, data, n, mode, &err) < 0) return ifl_pusherror(L, &err);
-  return done(L);
+  struct writing *w = ifl_newjob(L, sizeof *w, write_run, write_done);
+  w->path = strdup(path);
+  w->data = ifl_secret_new(data, n);
+  w->mode = mode;
+  if (w->path == NULL || w->data == NULL) return luaL_error(L, "not enough memory");
+  return ifl_runjob(L, &w->job, true, write_k);
 }
+
+/* ---- directories ---- */
 
 static bool is_directory(const char *path)
 {
@@ -238,6 +277,7 @@ int ifl_open_file(lua_State *L)
                                    { "__close", lock_close },
                                    { NULL, NULL } };
   ifl_newclass(L, LOCK, methods, meta);
+  ifl_offload_open(L);
   luaL_newlib(L, funcs);
   return 1;
 }

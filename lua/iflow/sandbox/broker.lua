@@ -61,8 +61,10 @@ function broker.describe(instance)
     keys[#keys + 1] = { name = name, type = key.type, client_id = key.client_id }
   end
   table.sort(keys, function(a, b) return a.name < b.name end)
-  return { name = instance.name, guid = instance.guid, plan = instance.plan, roles = instance.roles,
-           token_validity = instance.token_validity, grant_types = instance.grant_types,
+  return { name = instance.name, guid = instance.guid, plan = instance.plan,
+           roles = core.json.array { table.unpack(instance.roles) },
+           grant_types = core.json.array { table.unpack(instance.grant_types) },
+           token_validity = instance.token_validity,
            keys = core.json.array(keys) }
 end
 

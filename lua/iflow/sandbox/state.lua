@@ -2,6 +2,7 @@
 --- DIR/state.json (0600), replaced as a whole. Only the running sandbox writes it.
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local semaphore = require "iflow.semaphore"
 
 local state = {}
 state.__index = state
@@ -17,7 +18,7 @@ end
 --- Reads DIR/state.json, or begins a new one. nil, err when it cannot be read.
 function state.open(dir)
   local path = dir .. "/state.json"
-  local self = setmetatable({ path = path }, state)
+  local self = setmetatable({ path = path, writer = semaphore(1) }, state)
   if not core.file.stat(path) then
     self.data = fresh()
     return self
@@ -34,8 +35,10 @@ function state.open(dir)
   return self
 end
 
---- true, or nil, err when the disk refuses.
+--- true, or nil, err when the disk refuses. One after the other, so that the last is what stays.
 function state:save()
+  local permit <close>, err = self.writer:acquire()
+  if not permit then return nil, err end
   local text = assert(core.json.encode(self.data, { pretty = true, sort = true }))
   return core.file.write(self.path, text, "0600")
 end
