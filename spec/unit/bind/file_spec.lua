@@ -91,3 +91,39 @@ describe("core.file", function()
     assert.has_error(function() file.read({}) end)
   end)
 end)
+
+describe("core.file.write inside a task", function()
+  local async = require "spec.support.async"
+  local core = require "iflow.core"
+
+  it("lets other tasks run while the disk works", async(function()
+    local dir = assert(file.tempdir "iflow-spec-")
+    local order = {}
+    local writer = core.task.spawn(function()
+      assert(file.write(dir .. "/a", "x"))
+      order[#order + 1] = "written"
+    end)
+    core.task.spawn(function() order[#order + 1] = "other" end)
+    writer:join()
+    assert.same({ "other", "written" }, order)
+    assert.equal("x", file.read(dir .. "/a"))
+    assert.equal("file.not_found", select(2, file.write(dir .. "/no/a", "x")).code)
+    file.remove(dir, { recursive = true })
+  end))
+
+  it("ends what it began when its task is cancelled", async(function()
+    local dir = assert(file.tempdir "iflow-spec-")
+    local writer = core.task.spawn(function() file.write(dir .. "/a", ("x"):rep(100000)) end)
+    core.task.sleep(0)
+    writer:cancel()
+    local ok, err = writer:join()
+    assert.is_nil(ok)
+    assert.equal("task.canceled", err.code)
+    local deadline = core.task.monotonic() + 10
+    while not file.stat(dir .. "/a") and core.task.monotonic() < deadline do
+      core.task.sleep(0.005)
+    end
+    assert.equal(100000, #file.read(dir .. "/a"))
+    file.remove(dir, { recursive = true })
+  end))
+end)
