@@ -30,10 +30,10 @@ struct ifl_body {
   enum ifl_body_kind kind;
   const char *data; /* BYTES */
   size_t len;
-  int fd; /* FILE: read from offset 0 to size with pread on a worker thread */
+  int fd; /* FILE: read from offset 0 to size with pread on a worker thread; duplicated */
   int64_t size;
-  void (*want)(void *payload); /* STREAM: called from the loop when a chunk may be given with
-                                  ifl_exchange_feed; sent as chunked */
+  void (*want)(void *payload); /* STREAM: called from the loop, with the exchange's payload, when a
+                                  chunk may be given with ifl_exchange_feed; sent as chunked */
 };
 
 struct ifl_request {
@@ -55,12 +55,14 @@ struct ifl_request {
   int64_t stall_timeout_ms;   /* no byte in either direction */
   int64_t queue_timeout_ms;   /* waiting for a connection */
 
-  bool idempotent; /* may be sent again when a reused connection died without a byte of answer */
-  size_t max_body; /* ceiling of the answer kept in memory, decoded */
-  int save_fd;     /* >= 0: a 2xx answer's body goes to this file instead */
-  bool verbose;    /* log heads at debug, redacted */
+  bool idempotent;    /* may be sent again when a reused connection died without a byte of answer */
+  size_t max_body;    /* ceiling of the answer kept in memory, decoded */
+  int save_fd;        /* >= 0: a 2xx answer's body goes to this file instead; duplicated */
+  bool verbose;       /* log heads at debug, redacted */
+  size_t connections; /* cap of its pool; 0: the client's */
 };
-/* The defaults: POST, 30 s connect, 60 s total, 60 s stall, 10 min queue, 16 MiB, save_fd -1. */
+/* The defaults: POST, 30 s connect, 60 s total, 60 s stall, 10 min queue, 16 MiB, save_fd -1. A
+ * duration of 0 stands for its default. */
 void ifl_request_init(struct ifl_request *r);
 
 /* How far a failed exchange got. */

@@ -1,0 +1,139 @@
+/* exchange_head.c -- the head of a request as bytes, and heads in the log. */
+#include "base/error.h"
+#include "net/exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define METHOD_MAX 32
+#define EXPECT     "Expect: 100-continue\r\n"
+
+/* Framing and connection are ours alone: a second Content-Length is how requests are smuggled. */
+static bool is_own(const char *name)
+{
+  static const char *const own[] = { "Host",       "Content-Length",   "Transfer-Encoding",
+                                     "Connection", "Expect",           "Accept-Encoding",
+                                     "Keep-Alive", "Proxy-Connection", "TE",
+                                     "Upgrade",    "Trailer" };
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    if (strcasecmp(name, own[i]) == 0) return true;
+  return false;
+}
+
+static int add_fields(struct ifl_buf *b, const struct ifl_headers *h, iflow_error *err)
+{
+  int rc = 0;
+  for (size_t i = 0; rc == 0 && i < h->count; i++) {
+    const char *name = ifl_headers_name(h, i), *value = ifl_headers_value(h, i);
+    if (is_own(name))
+      return ifl_fail(err, IFLOW_EHEADER, "the header field '%s' is set by iflow itself", name);
+    rc = ifl_buf_adds(b, name, err);
+    if (rc == 0) rc = ifl_buf_add(b, ": ", 2, err);
+    if (rc == 0) rc = ifl_buf_adds(b, value, err);
+    if (rc == 0) rc = ifl_buf_add(b, "\r\n", 2, err);
+  }
+  return rc;
+}
+
+static bool wants_length(const char *method)
+{
+  /* SAP answers 411 to a POST without one. */
+  return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
+static int add_framing(struct ifl_buf *b, const struct ifl_request *r, iflow_error *err)
+{
+  int64_t length = -1;
+  if (r->body.kind == IFL_BODY_STREAM)
+    return ifl_buf_adds(b, "Transfer-Encoding: chunked\r\n", err);
+  if (r->body.kind == IFL_BODY_BYTES) length = (int64_t)r->body.len;
+  else if (r->body.kind == IFL_BODY_FILE) length = r->body.size > 0 ? r->body.size : 0;
+  else if (wants_length(r->method)) length = 0;
+  if (length < 0) return 0;
+  return ifl_buf_addf(b, err, "Content-Length: %lld\r\n", (long long)length);
+}
+
+static int check_method(const char *method, iflow_error *err)
+{
+  size_t n = strlen(method);
+  if (n > METHOD_MAX || !ifl_http1_is_token(method, n) || strcmp(method, "CONNECT") == 0)
+    return ifl_fail(err, IFLOW_EINVAL, "'%.40s' is not a method for a request", method);
+  return 0;
+}
+
+static bool has_body(const struct ifl_request *r)
+{
+  if (r->body.kind == IFL_BODY_BYTES) return r->body.len > 0;
+  if (r->body.kind == IFL_BODY_FILE) return r->body.size > 0;
+  return r->body.kind == IFL_BODY_STREAM;
+}
+
+int ifl_exchange_write_head(ifl_exchange *x, const struct ifl_request *r, iflow_error *err)
+{
+  struct ifl_buf *b = &x->head;
+  const struct ifl_headers *h = r->headers;
+  int rc = check_method(r->method, err);
+  if (rc == 0)
+    rc = ifl_buf_reserve(b, 256 + strlen(r->url->target) + (h != NULL ? h->bytes.len * 2 : 0), err);
+  if (rc == 0) rc = ifl_buf_adds(b, r->method, err);
+  if (rc == 0) rc = ifl_buf_add(b, " ", 1, err);
+  if (rc == 0) rc = ifl_buf_adds(b, r->url->target, err);
+  if (rc == 0) rc = ifl_buf_adds(b, " HTTP/1.1\r\nHost: ", err);
+  if (rc == 0) rc = ifl_buf_adds(b, r->url->authority, err);
+  if (rc == 0) rc = ifl_buf_adds(b, "\r\n", err);
+  if (rc == 0 && h != NULL) rc = add_fields(b, h, err);
+  if (rc == 0 && (h == NULL || ifl_headers_get(h, "User-Agent") == NULL))
+    rc = ifl_buf_adds(b, "User-Agent: iflow/" IFLOW_VERSION "\r\n", err);
+  if (rc == 0) rc = ifl_buf_adds(b, "Accept-Encoding: gzip, deflate\r\n", err);
+  if (rc == 0) rc = add_framing(b, r, err);
+  x->expect = r->expect_continue && has_body(r);
+  if (rc == 0 && x->expect) rc = ifl_buf_adds(b, EXPECT, err);
+  if (rc == 0) rc = ifl_buf_adds(b, "\r\n", err);
+  if (rc == IFLOW_ELIMIT)
+    rc = ifl_fail(err, IFLOW_EHEADER, "the head of the request has more than %zu bytes", b->max);
+  x->head_len = b->len;
+  x->is_head = strcmp(r->method, "HEAD") == 0;
+  return rc;
+}
+
+void ifl_exchange_drop_expect(ifl_exchange *x)
+{
+  x->expect = false;
+  x->head.len = x->head_len - strlen(EXPECT "\r\n");
+  (void)ifl_buf_adds(&x->head, "\r\n", NULL); /* it had been longer */
+  x->head_len = x->head.len;
+}
+
+/* A line an event, so that the log can tell secrets by the field's name. */
+static void log_lines(ifl_exchange *x, char mark, const char *s, size_t n)
+{
+  struct ifl_log *log = ifl_loop_log(x->client->loop);
+  while (n > 2) {
+    const char *end = memchr(s, '\r', n);
+    size_t len = end != NULL ? (size_t)(end - s) : n;
+    ifl_log_write(log, IFL_LOG_DEBUG, "http", "%c %.*s", mark, (int)len, s);
+    len = len + 2 < n ? len + 2 : n;
+    s += len;
+    n -= len;
+  }
+}
+
+void ifl_exchange_log_request(ifl_exchange *x)
+{
+  if (!x->verbose || !ifl_log_on(ifl_loop_log(x->client->loop), IFL_LOG_DEBUG)) return;
+  log_lines(x, '>', x->head.data, x->head_len);
+}
+
+void ifl_exchange_log_answer(ifl_exchange *x)
+{
+  struct ifl_log *log = ifl_loop_log(x->client->loop);
+  const ifl_http1 *p = x->link->parser;
+  const struct ifl_headers *h = ifl_http1_headers(x->link->parser);
+  if (!x->verbose || !ifl_log_on(log, IFL_LOG_DEBUG)) return;
+  ifl_log_write(log, IFL_LOG_DEBUG, "http", "< HTTP/1.1 %d %s", ifl_http1_status(p),
+                ifl_http1_reason(p));
+  for (size_t i = 0; i < h->count; i++)
+    ifl_log_write(log, IFL_LOG_DEBUG, "http", "< %s: %s", ifl_headers_name(h, i),
+                  ifl_headers_value(h, i));
+}

@@ -1,0 +1,398 @@
+/* pool.c -- see pool.h. A pool belongs to one (identity, origin, trust, proxy): nothing that was
+ * negotiated as one credential is ever used by another. Waiting is first come, first served. */
+#include "net/pool.h"
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/error.h"
+#include "net/exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SWEEP_MS 5000
+
+struct ifl_pool {
+  ifl_client *client;
+  struct ifl_pool *chain; /* same hash */
+  char *key;
+  size_t key_len;
+  uint64_t hash;
+  size_t cap, open; /* open: connecting, in use and idle */
+  size_t users;     /* exchanges that belong to it, and functions that are using it */
+  struct ifl_link *newest, *oldest; /* idle */
+  ifl_exchange *first, *last;       /* waiting */
+  bool serving;
+
+  struct ifl_destination to; /* its strings are in the fields below */
+  char host[256], authority[272];
+  char *identity, *cafile, *proxy;
+  ifl_secret *proxy_userpwd;
+};
+
+/* ---- finding one ---- */
+
+/* NULL and "" are different things: the environment's proxy, or none. */
+static int add_part(struct ifl_buf *b, const char *s, iflow_error *err)
+{
+  int rc = ifl_buf_adds(b, s != NULL ? "=" : "-", err);
+  if (rc == 0 && s != NULL) rc = ifl_buf_adds(b, s, err);
+  return rc == 0 ? ifl_buf_add(b, "", 1, err) : rc;
+}
+
+static int make_key(struct ifl_buf *b, const struct ifl_request *r, iflow_error *err)
+{
+  char origin[320], userpwd[65];
+  const ifl_secret *s = r->proxy_userpwd;
+  snprintf(origin, sizeof origin, "%d %s %d", r->url->tls, r->url->host, r->url->port);
+  if (s != NULL) ifl_sha256_hex(userpwd, ifl_secret_data(s), ifl_secret_len(s));
+  int rc = add_part(b, r->identity != NULL ? r->identity : "", err);
+  if (rc == 0) rc = add_part(b, r->credential != NULL ? r->credential->fingerprint : NULL, err);
+  if (rc == 0) rc = add_part(b, origin, err);
+  if (rc == 0) rc = add_part(b, r->cafile, err);
+  if (rc == 0) rc = add_part(b, r->proxy, err);
+  if (rc == 0) rc = add_part(b, s != NULL ? userpwd : NULL, err);
+  return rc;
+}
+
+static uint64_t hash_of(const char *data, size_t n)
+{
+  uint64_t h = 14695981039346656037u; /* FNV-1a */
+  for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)data[i]) * 1099511628211u;
+  return h;
+}
+
+static bool copy(char **out, const char *s)
+{
+  *out = s != NULL ? strdup(s) : NULL;
+  return s == NULL || *out != NULL;
+}
+
+static void pool_free(struct ifl_pool *p)
+{
+  free(p->key);
+  free(p->identity);
+  free(p->cafile);
+  free(p->proxy);
+  ifl_secret_unref(p->proxy_userpwd);
+  ifl_credential_unref(p->to.credential);
+  free(p);
+}
+
+/* TLS sessions are kept by the same rule as connections: the name of the identity alone is the
+ * caller's word. */
+static bool copy_identity(struct ifl_pool *p, const struct ifl_request *r)
+{
+  const char *name = r->identity != NULL ? r->identity : "";
+  const char *fingerprint = r->credential != NULL ? r->credential->fingerprint : "";
+  size_t n = strlen(name) + strlen(fingerprint) + 2;
+  p->identity = malloc(n);
+  if (p->identity != NULL) snprintf(p->identity, n, "%s %s", name, fingerprint);
+  return p->identity != NULL;
+}
+
+static struct ifl_pool *pool_new(ifl_client *client, const struct ifl_request *r,
+                                 const struct ifl_buf *key)
+{
+  struct ifl_pool *p = calloc(1, sizeof *p);
+  if (p == NULL) return NULL;
+  p->client = client;
+  p->proxy_userpwd = r->proxy_userpwd != NULL ? ifl_secret_new(ifl_secret_data(r->proxy_userpwd),
+                                                               ifl_secret_len(r->proxy_userpwd))
+                                              : NULL;
+  p->to.credential = ifl_credential_ref(r->credential);
+  p->key = malloc(key->len);
+  if (p->key == NULL || !copy_identity(p, r) || !copy(&p->cafile, r->cafile) ||
+      !copy(&p->proxy, r->proxy) || (r->proxy_userpwd != NULL && p->proxy_userpwd == NULL)) {
+    pool_free(p);
+    return NULL;
+  }
+  memcpy(p->key, key->data, key->len);
+  snprintf(p->host, sizeof p->host, "%s", r->url->host);
+  snprintf(p->authority, sizeof p->authority, "%s:%d", r->url->host, r->url->port);
+  p->to.identity = p->identity;
+  p->to.tls = r->url->tls;
+  p->to.host = p->host;
+  p->to.port = r->url->port;
+  p->to.authority = p->authority;
+  p->to.cafile = p->cafile;
+  p->to.proxy = p->proxy;
+  p->to.proxy_userpwd = p->proxy_userpwd;
+  return p;
+}
+
+int ifl_pool_find(struct ifl_pool **out, ifl_client *client, const struct ifl_request *r,
+                  iflow_error *err)
+{
+  ifl_buf_clear(&client->key);
+  int rc = make_key(&client->key, r, err);
+  if (rc < 0) return rc;
+  uint64_t hash = hash_of(client->key.data, client->key.len);
+  struct ifl_pool **chain = &client->chains[hash % IFL_POOL_CHAINS], *p = *chain;
+  while (p != NULL && (p->hash != hash || p->key_len != client->key.len ||
+                       memcmp(p->key, client->key.data, p->key_len) != 0))
+    p = p->chain;
+  if (p == NULL) {
+    p = pool_new(client, r, &client->key);
+    if (p == NULL) return ifl_fail_nomem(err);
+    p->key_len = client->key.len;
+    p->hash = hash;
+    p->cap = client->connections;
+    p->chain = *chain;
+    *chain = p;
+  }
+  if (r->connections > 0) p->cap = r->connections;
+  *out = p;
+  return 0;
+}
+
+void ifl_pool_tidy(struct ifl_pool *p)
+{
+  if (p->users > 0 || p->open > 0) return;
+  struct ifl_pool **q = &p->client->chains[p->hash % IFL_POOL_CHAINS];
+  while (*q != p) q = &(*q)->chain;
+  *q = p->chain;
+  pool_free(p);
+}
+
+const char *ifl_pool_authority(const struct ifl_pool *p)
+{
+  return p->authority;
+}
+
+/* ---- idle connections ---- */
+
+static void idle_remove(struct ifl_link *l)
+{
+  struct ifl_pool *p = l->pool;
+  if (l->prev != NULL) l->prev->next = l->next;
+  else p->newest = l->next;
+  if (l->next != NULL) l->next->prev = l->prev;
+  else p->oldest = l->prev;
+  l->next = l->prev = NULL;
+  p->client->stats.idle--;
+}
+
+static void link_free(struct ifl_link *l)
+{
+  l->pool->open--;
+  ifl_connection_free(l->connection);
+  ifl_http1_free(l->parser);
+  free(l);
+}
+
+static void close_idle(struct ifl_link *l)
+{
+  idle_remove(l);
+  link_free(l);
+}
+
+/* "Readable" alone says nothing (TLS 1.3 tickets), and a FIN may be unread: only reading tells. */
+static bool is_alive(struct ifl_link *l)
+{
+  size_t used;
+  return ifl_connection_recv(l->connection, l->pool->client->buffer, 1, &used) == IFL_IO_AGAIN;
+}
+
+static struct ifl_link *take_idle(struct ifl_pool *p)
+{
+  int64_t now = ifl_clock_mono_ms();
+  while (p->newest != NULL) {
+    struct ifl_link *l = p->newest;
+    if (now < l->idle_until && is_alive(l)) {
+      idle_remove(l);
+      ifl_connection_set_idle(l->connection, false);
+      return l;
+    }
+    close_idle(l);
+  }
+  return NULL;
+}
+
+static void on_sweep(void *payload)
+{
+  ifl_client *c = payload;
+  int64_t now = ifl_clock_mono_ms();
+  for (size_t i = 0; i < IFL_POOL_CHAINS; i++) {
+    for (struct ifl_pool *p = c->chains[i], *next; p != NULL; p = next) {
+      next = p->chain;
+      for (struct ifl_link *l = p->newest, *older; l != NULL; l = older) {
+        older = l->next;
+        if (l->idle_until <= now) close_idle(l);
+      }
+      ifl_pool_tidy(p);
+    }
+  }
+  if (c->stats.idle > 0) ifl_timer_start(c->loop, &c->sweep, SWEEP_MS, on_sweep, c);
+}
+
+static void put_idle(struct ifl_link *l)
+{
+  struct ifl_pool *p = l->pool;
+  ifl_client *c = p->client;
+  int64_t keep = c->idle_ms;
+  if (l->server_keep >= 0 && l->server_keep < keep) keep = l->server_keep;
+  l->idle_until = ifl_clock_mono_ms() + keep;
+  l->prev = NULL;
+  l->next = p->newest;
+  if (p->newest != NULL) p->newest->prev = l;
+  else p->oldest = l;
+  p->newest = l;
+  c->stats.idle++;
+  ifl_connection_set_idle(l->connection, true);
+  ifl_connection_watch(l->connection, IFL_READABLE); /* hears when the server closes it */
+  if (!c->sweep.running) ifl_timer_start(c->loop, &c->sweep, SWEEP_MS, on_sweep, c);
+}
+
+/* ---- connecting and serving ---- */
+
+static void serve(struct ifl_pool *p);
+
+static void on_connected(void *payload, const iflow_error *err)
+{
+  struct ifl_link *l = payload;
+  struct ifl_pool *p = l->pool;
+  ifl_exchange *x = l->user;
+  if (err == NULL) {
+    l->connected = true;
+    p->client->stats.opened++;
+    if (ifl_connection_resumed(l->connection)) p->client->stats.resumed++;
+    ifl_exchange_granted(x, l);
+    return;
+  }
+  p->users++; /* it may be the last thing that keeps the pool */
+  link_free(l);
+  x->link = NULL;
+  ifl_exchange_lost(x, err);
+  serve(p);
+  p->users--;
+  ifl_pool_tidy(p);
+}
+
+static void on_ready(void *payload, int events)
+{
+  struct ifl_link *l = payload;
+  struct ifl_pool *p = l->pool;
+  if (l->user != NULL) {
+    ifl_exchange_ready(l->user, events);
+  } else if (!is_alive(l)) {
+    close_idle(l);
+    ifl_pool_tidy(p);
+  }
+}
+
+static int link_open(struct ifl_link **out, struct ifl_pool *p, ifl_exchange *x, iflow_error *err)
+{
+  static const struct ifl_connection_events events = { on_connected, on_ready };
+  struct ifl_link *l = calloc(1, sizeof *l);
+  if (l == NULL) return ifl_fail_nomem(err);
+  l->pool = p;
+  l->user = x;
+  l->server_keep = -1;
+  p->open++;
+  p->to.timeout_ms = x->connect_ms;
+  int rc = ifl_http1_new(&l->parser, IFL_HTTP1_RESPONSE, &ifl_exchange_events, l, err);
+  if (rc == 0) rc = ifl_connection_open(&l->connection, p->client->dialer, &p->to, &events, l, err);
+  if (rc < 0) link_free(l);
+  else *out = l;
+  return rc;
+}
+
+static void enqueue(struct ifl_pool *p, ifl_exchange *x, bool front)
+{
+  x->next = front ? p->first : NULL;
+  x->prev = front ? NULL : p->last;
+  if (x->next != NULL) x->next->prev = x;
+  else p->last = x;
+  if (x->prev != NULL) x->prev->next = x;
+  else p->first = x;
+  x->queued = true;
+  p->client->stats.waiting++;
+}
+
+void ifl_pool_leave(ifl_exchange *x)
+{
+  struct ifl_pool *p = x->pool;
+  if (!x->queued) return;
+  if (x->prev != NULL) x->prev->next = x->next;
+  else p->first = x->next;
+  if (x->next != NULL) x->next->prev = x->prev;
+  else p->last = x->prev;
+  x->next = x->prev = NULL;
+  x->queued = false;
+  p->client->stats.waiting--;
+}
+
+static void connect_for(struct ifl_pool *p, ifl_exchange *x)
+{
+  struct ifl_link *l;
+  iflow_error err = { 0 };
+  if (link_open(&l, p, x, &err) < 0) ifl_exchange_lost(x, &err);
+  else ifl_exchange_connecting(x, l);
+}
+
+/* Gives every exchange its turn that can have one. What it calls may come back here by
+ * ifl_pool_release; the outer call goes on then. */
+static void serve(struct ifl_pool *p)
+{
+  if (p->serving) return;
+  p->serving = true;
+  while (p->first != NULL) {
+    ifl_exchange *x = p->first;
+    struct ifl_link *l = x->fresh ? NULL : take_idle(p);
+    if (l == NULL && x->fresh && p->open >= p->cap && p->oldest != NULL) close_idle(p->oldest);
+    if (l == NULL && p->open >= p->cap) break;
+    ifl_pool_leave(x);
+    if (l == NULL) {
+      connect_for(p, x);
+    } else {
+      l->user = x;
+      ifl_exchange_granted(x, l);
+    }
+  }
+  p->serving = false;
+}
+
+void ifl_pool_enter(struct ifl_pool *p, ifl_exchange *x, bool front)
+{
+  enqueue(p, x, front);
+  serve(p);
+}
+
+void ifl_pool_join(struct ifl_pool *p, ifl_exchange *x)
+{
+  x->pool = p;
+  p->users++;
+}
+
+void ifl_pool_part(ifl_exchange *x)
+{
+  struct ifl_pool *p = x->pool;
+  x->pool = NULL;
+  p->users--;
+  ifl_pool_tidy(p);
+}
+
+void ifl_pool_release(struct ifl_link *l, bool reusable)
+{
+  struct ifl_pool *p = l->pool;
+  l->user = NULL;
+  if (reusable && p->client->stats.idle < IFL_IDLE_MAX && p->open <= p->cap) put_idle(l);
+  else link_free(l);
+  serve(p);
+}
+
+/* ---- for the client ---- */
+
+void ifl_pool_close_idle(struct ifl_pool *p, const char *identity)
+{
+  size_t n = identity != NULL ? strlen(identity) : 0;
+  if (identity != NULL && (strncmp(p->identity, identity, n) != 0 || p->identity[n] != ' ')) return;
+  while (p->newest != NULL) close_idle(p->newest);
+}
+
+struct ifl_pool *ifl_pool_next(const struct ifl_pool *p)
+{
+  return p->chain;
+}
