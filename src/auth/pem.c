@@ -57,6 +57,16 @@ static const char *skip_space(const char *s, const char *end)
   return s;
 }
 
+/* Behind a label: five dashes, or what a careless copy left of them, but not those of the next
+ * block, which follow at once on a single line. */
+static const char *skip_dashes(const char *s, const char *end)
+{
+  if ((size_t)(end - s) >= MARK_LEN(begin_mark) && memcmp(s, begin_mark, MARK_LEN(begin_mark)) == 0)
+    return s;
+  for (int i = 0; i < 5 && s < end && *s == '-'; i++) s++;
+  return s;
+}
+
 /* The label after "-----BEGIN "; returns where the body begins, NULL when there is no label. */
 static const char *read_label(struct ifl_pem *p, const char *s, const char *end)
 {
@@ -69,8 +79,7 @@ static const char *read_label(struct ifl_pem *p, const char *s, const char *end)
   if (n == 0 || n >= sizeof p->label) return NULL;
   memcpy(p->label, s, n);
   p->label[n] = '\0';
-  while (body < end && *body == '-') body++;
-  return body;
+  return skip_dashes(body, end);
 }
 
 static bool skip_word(const char **s, const char *end, const char *word)
@@ -138,9 +147,7 @@ static const char *find_end(struct ifl_pem *p, const char *body, const char *end
   const char *label = stop + MARK_LEN(end_mark);
   size_t len = strlen(p->label);
   if ((size_t)(end - label) < len || memcmp(label, p->label, len) != 0) return NULL;
-  const char *after = label + len;
-  while (after < end && *after == '-') after++;
-  p->pos = (size_t)(after - p->text);
+  p->pos = (size_t)(skip_dashes(label + len, end) - p->text);
   return stop;
 }
 
