@@ -83,7 +83,8 @@ describe("cert.parse", function()
   it("finds the order of a chain", function()
     local l, i, r = pki.leaf.cert, pki.intermediate.cert, pki.root.cert
     for _, case in ipairs {
-      { l .. i .. r, "leaf first", 1 }, { l .. i, "leaf first", 1 }, { r .. i .. l, "root first", 3 },
+      { l .. i .. r, "leaf first", 1 }, { l .. i, "leaf first", 1 },
+      { r .. i .. l, "root first", 3 },
       { i .. l .. r, "mixed", 2 }, { l .. r, "unrelated", 1 }, { r, "single", 1 },
       { i .. r, "leaf first", 1 },
     } do
@@ -108,8 +109,8 @@ describe("cert.parse", function()
   end)
 
   it("reads DER, by content", function()
-    openssl.run("x509", "-in", dir:file "leaf.pem", "-outform", "DER", "-out", dir:file "leaf.pem.der")
-    local list, info = certificates(dir:read "leaf.pem.der")
+    openssl.run("x509", "-in", dir:file "leaf.pem", "-outform", "DER", "-out", dir:file "leaf.der")
+    local list, info = certificates(dir:read "leaf.der")
     assert.equal(pki.leaf.cert, list[1].pem)
     assert.equal("DER", info.format)
   end)
@@ -261,12 +262,17 @@ describe("limits:", function()
   end)
 
   it("the size of a block", function()
-    local text = "-----BEGIN CERTIFICATE-----\n" .. ("A"):rep(100000) .. "\n-----END CERTIFICATE-----"
+    local text = "-----BEGIN CERTIFICATE-----" .. ("A"):rep(100000) .. "-----END CERTIFICATE-----"
     assert.equal("limit.exceeded", code_of(cert.parse(text)))
   end)
 end)
 
 describe("cert.read", function()
+  setup(function()
+    openssl.run("pkcs12", "-export", "-inkey", dir:file "leaf.key", "-in", dir:file "leaf.pem",
+      "-iter", "300000", "-out", dir:file "slow.p12", "-passout", "pass:secret")
+  end)
+
   it("reads a file", function()
     assert.equal("leaf first", assert(cert.read(dir:write("chain.pem", chain()))).order)
   end)
@@ -283,8 +289,6 @@ describe("cert.read", function()
   end)
 
   it("lets other tasks run while a key is derived", function()
-    openssl.run("pkcs12", "-export", "-inkey", dir:file "leaf.key", "-in", dir:file "leaf.pem",
-      "-iter", "300000", "-out", dir:file "slow.p12", "-passout", "pass:secret")
     core.task.run(function()
       local turns, done = 0, false
       core.task.spawn(function()

@@ -65,15 +65,12 @@ describe("identity.open", function()
   end)
 
   it("takes keys of every format", function()
-    local key = dir:file "leaf.key"
-    local function format(name, ...)
-      openssl.run(...)
-      opens { cert = dir:file "chain.pem", key = dir:file(name) }
+    for _, words in ipairs { { "rsa", "-traditional" }, { "pkey", "-outform", "DER" },
+      { "rsa", "-traditional", "-outform", "DER" } } do
+      openssl.run(words[1], "-in", dir:file "leaf.key", "-out", dir:file "other.key",
+        table.unpack(words, 2))
+      opens { cert = dir:file "chain.pem", key = dir:file "other.key" }
     end
-    format("pkcs1.key", "rsa", "-in", key, "-traditional", "-out", dir:file "pkcs1.key")
-    format("key.der", "pkey", "-in", key, "-outform", "DER", "-out", dir:file "key.der")
-    format("pkcs1.der", "rsa", "-in", key, "-traditional", "-outform", "DER", "-out",
-      dir:file "pkcs1.der")
   end)
 
   it("takes encrypted keys", function()
@@ -99,7 +96,8 @@ describe("identity.open", function()
 
   it("takes EC keys", function()
     local ec = openssl.pair(dir, { name = "ec", subject = "/CN=ec" })
-    assert.equal("EC P-256", assert(identity.open { cert_pem = ec.cert, key_pem = ec.key }):info().key)
+    local id = assert(identity.open { cert_pem = ec.cert, key_pem = ec.key })
+    assert.equal("EC P-256", id:info().key)
     local sec1 = openssl.run("ecparam", "-name", "prime256v1", "-genkey")
     dir:write("sec1.key", sec1)
     local cert = openssl.certificate(dir, { name = "sec1", subject = "/CN=sec1" })
@@ -108,7 +106,8 @@ describe("identity.open", function()
   end)
 
   it("takes PKCS#12", function()
-    local path = dir:write("id.p12", openssl.pkcs12(dir, pki.leaf.key, dir:read "chain.pem", "secret"))
+    local bytes = openssl.pkcs12(dir, pki.leaf.key, dir:read "chain.pem", "secret")
+    local path = dir:write("id.p12", bytes)
     opens { cert = path, passphrase = "secret" }
     refused("cert.passphrase", { cert = path })
     refused("cert.passphrase", { cert = path, passphrase = "wrong" })
@@ -167,6 +166,8 @@ describe("identity.open refuses", function()
   it("a private key damaged inside", function()
     -- Private exponent and its shortcut (the fourth and seventh number of PKCS#1): the public half
     -- stays, so the key still seems to belong to the certificate.
+    openssl.run("rsa", "-traditional", "-in", dir:file "leaf.key", "-outform", "DER", "-out",
+      dir:file "pkcs1.der")
     local der, n = dir:read "pkcs1.der", 0
     local numbers = openssl.run("asn1parse", "-inform", "DER", "-in", dir:file "pkcs1.der")
     for offset, head, length in numbers:gmatch "(%d+):d=%d+%s+hl=(%d+) l=%s*(%d+) prim: INTEGER" do

@@ -51,7 +51,8 @@ describe("jwt.inspect", function()
 
   it("returns an error for what is no JWT", function()
     for _, text in ipairs { "", "opaque", "a.b", "a.b.c.d", "..", "a.!!.c", token_of "x",
-      token_of "[]", token_of '{"a":1,"a":2}', ("a"):rep(70000), "a." .. ("b"):rep(70000) .. ".c" } do
+      token_of "[]", token_of '{"a":1,"a":2}', ("a"):rep(70000),
+      "a." .. ("b"):rep(70000) .. ".c" } do
       local value, err = jwt.inspect(text)
       assert.is_nil(value)
       assert.equal("token.bad_answer", err.code)

@@ -1,5 +1,5 @@
--- Encrypted keys and containers that ask for more work than anybody should do. They are put together
--- element by element, so that making them costs nothing.
+-- Encrypted keys and containers that ask for more work than anybody should do. They are put
+-- together element by element, so that making them costs nothing.
 local core = require "iflow.core"
 local openssl = require "spec.support.openssl"
 local process = require "spec.support.process"

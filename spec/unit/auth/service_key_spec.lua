@@ -114,12 +114,13 @@ describe("service_key.parse", function()
 
   it("reads plain XSUAA bindings", function()
     local base = "https://acme.authentication.eu10.example.com"
-    local key = assert(parse { clientid = "sb-x!t1", clientsecret = "s", url = base, xsappname = "x" })
+    local key = assert(parse { clientid = "sb-x!t1", clientsecret = "s", url = base,
+      xsappname = "x" })
     assert.equal(base .. "/oauth/token", key.token_url)
     assert.is_nil(key.url)
     assert.equal(1, #key.warnings)
-    key = assert(parse { clientid = "sb-x!t1", certificate = chain(), key = pki.leaf.key, url = base,
-      certurl = "https://acme.authentication.cert.eu10.example.com/" })
+    key = assert(parse { clientid = "sb-x!t1", certificate = chain(), key = pki.leaf.key,
+      url = base, certurl = "https://acme.authentication.cert.eu10.example.com/" })
     assert.equal("https://acme.authentication.cert.eu10.example.com/oauth/token", key.token_url)
     key = assert(parse { credentials = { clientid = "sb-x!t1", clientsecret = "s", url = base,
       certurl = "https://acme.authentication.cert.eu10.example.com" } })
@@ -188,7 +189,8 @@ describe("a service key warns", function()
 
   it("when a certificate's token host lacks .cert.", function()
     assert.equal(1, warnings { oauth = certificate_fields { tokenurl = token_url } })
-    assert.equal(1, warnings { oauth = certificate_fields { tokenurl = token_url, key = json.null } })
+    assert.equal(1, warnings { oauth = certificate_fields { tokenurl = token_url,
+      key = json.null } })
     assert.equal(0, warnings { oauth = certificate_fields { tokenurl = "https://localhost:1/t" } })
   end)
 
@@ -197,7 +199,7 @@ describe("a service key warns", function()
   end)
 
   it("when the token travels unencrypted", function()
-    assert.equal(1, warnings { oauth = secret_fields { tokenurl = "http://localhost:1/oauth/token" } })
+    assert.equal(1, warnings { oauth = secret_fields { tokenurl = "http://localhost:1/t" } })
   end)
 
   it("when the private key belongs to another certificate", function()
