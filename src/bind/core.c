@@ -22,6 +22,7 @@ static const luaL_Reg submodules[] = {
   { "cert", ifl_open_cert },
   { "identity", ifl_open_identity },
   { "jwt", ifl_open_jwt },
+  { "http", ifl_open_http },
   { "server", ifl_open_server },
   { NULL, NULL },
 };
