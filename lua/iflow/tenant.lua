@@ -258,11 +258,11 @@ end
 local function set_body(out, level)
   local body = out.body
   if type(body) == "table" and getmetatable(body) == nil then
-    suggest.check_keys(body, { "file" }, level + 1)
     if type(body.file) ~= "string" then
       error("a body is a string, a function or { file = path }; encode a table first, for example "
         .. "with iflow.json.encode", level + 1)
     end
+    suggest.check_keys(body, { "file" }, level + 1)
     out.body, out.body_file = nil, body.file
   end
 end
