@@ -79,7 +79,7 @@ describe("a file", function()
       local number = 0
       for line in texts[path]:gmatch "([^\n]*)\n" do
         number = number + 1
-        local bad = line:find "%f[%w]pending%s*%(" or line:find "%f[%w]xit%s*%("
+        local bad = line:find "%f[%w_]pending%s*%(" or line:find "%f[%w_]xit%s*%("
         for _, mark in ipairs(marks) do
           bad = bad or line:find("%f[%w]" .. mark .. "%f[%W]")
         end
