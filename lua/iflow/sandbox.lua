@@ -37,7 +37,7 @@ function class.__index(self, name)
   local operation = operations.find(name)
   if not operation then return nil end
   local function method(object, ...)
-    if object.tenant.closed then error("the sandbox is closed", 2) end
+    if object.tenant.closing then error("the sandbox is closed", 2) end
     return operation(object.tenant, ...)
   end
   rawset(self, name, method)

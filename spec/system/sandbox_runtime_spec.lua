@@ -9,7 +9,7 @@ local support = require "spec.support.sandbox"
 local function with(body, opts)
   opts = opts or {}
   return async(function()
-    local sb <close> = support.start(opts)
+    local sb <close> = support.start { settings = opts.settings }
     local key = support.key(sb, "secret", { roles = opts.roles })
     local bearer = support.bearer(sb, key)
     local function call(fields)

@@ -125,15 +125,20 @@ function tenant.open(opts)
   return nil, err
 end
 
---- Ends it: open requests may finish, then everything is closed. Waits. Can be repeated.
+--- Ends it: open requests may finish, then everything is closed. Waits, where waiting is possible.
+--- Can be repeated.
 function tenant:close()
-  if self.closed then return end
-  self.closed = true
+  if self.closing then
+    pcall(self.wait, self)
+    return
+  end
+  self.closing = true
   if self.hosts then self.hosts:close() end
   for _, name in ipairs { "sandbox.pid", "admin.token" } do
     if self.admin_token then core.file.remove(self.dir .. "/" .. name) end
   end
   if self.lock then self.lock:close() end
+  self.closed = true
   for _, waiter in ipairs(self.waiting) do core.task.wake(waiter) end
 end
 
