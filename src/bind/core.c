@@ -24,6 +24,7 @@ static const luaL_Reg submodules[] = {
   { "jwt", ifl_open_jwt },
   { "http", ifl_open_http },
   { "server", ifl_open_server },
+  { "tenant", ifl_open_tenant },
   { NULL, NULL },
 };
 /* clang-format on */
