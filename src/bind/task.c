@@ -287,11 +287,17 @@ static void turn(lua_State *L, struct ifl_runtime *rt)
   set_failure(L, rt);
 }
 
+/* Whether a text came through iflow.timeout or the like, which added the traceback already. */
+static bool has_traceback(lua_State *L, int idx)
+{
+  return lua_type(L, idx) == LUA_TSTRING && strstr(lua_tostring(L, idx), "\nstack traceback:");
+}
+
 /* Raises the error that ended the run; a text gets its traceback, an iflow.error the field. */
 static int raise_failure(lua_State *L)
 {
   lua_settop(L, FAILURE_TRACE);
-  if (lua_isnil(L, FAILURE_TRACE)) {
+  if (lua_isnil(L, FAILURE_TRACE) || has_traceback(L, FAILURE)) {
     lua_settop(L, FAILURE);
   } else if (lua_type(L, FAILURE) == LUA_TSTRING) {
     lua_pushfstring(L, "%s\n%s", lua_tostring(L, FAILURE), lua_tostring(L, FAILURE_TRACE));
