@@ -25,7 +25,8 @@ local create = {
     local sb, err = client.open(args.sandbox)
     if not sb then return nil, err end
     local instance
-    instance, err = sb:create_instance { name = args.name, plan = args.plan, roles = args.roles,
+    instance, err = sb:create_instance { name = args.name, plan = args.plan,
+                                         roles = #args.roles > 0 and args.roles or nil,
                                          token_validity = args.token_validity }
     if not instance then return nil, err end
     out:result(function()
