@@ -5,11 +5,14 @@ local iflow = require "iflow"
 
 local file = core.file
 
--- A directory that goes with its scope.
+-- A directory that goes with its scope, once nothing is written there any more.
 local function tempdir()
   local path = assert(file.tempdir())
   return setmetatable({ path = path }, {
-    __close = function() assert(file.remove(path, { recursive = true })) end,
+    __close = function()
+      while core.task.counts().operations > 0 do iflow.sleep(0.001) end
+      assert(file.remove(path, { recursive = true }))
+    end,
   })
 end
 

@@ -371,12 +371,19 @@ describe("tenant:token", function()
   end))
 
   it("ends with the tenant", async(function()
-    local fake <close> = fake_tenant.start { token = function(req) iflow.sleep(5) req:abort() end }
+    local gate = true
+    local fake <close> = fake_tenant.start {
+      token = function(req)
+        while gate do iflow.sleep(0.001) end
+        req:abort()
+      end,
+    }
     local tenant = fake:tenant()
     local waiting = iflow.spawn(function() return tenant:token() end)
     repeat iflow.sleep(0.001) until fake.tokens == 1
     tenant:close()
     local token, err = waiting:join()
+    gate = false
     assert.is_nil(token)
     assert.equal("task.canceled", err.code)
   end))
