@@ -32,7 +32,7 @@ class Validator(RequestValidator):
         client_id, secret = self.credentials(request)
         good = client_id == Client.client_id and (
             request.headers.get("X-Verified-Certificate") == "yes" if secret is None
-            else hmac.compare_digest(secret, CONFIG["client_secret"]))
+            else hmac.compare_digest(secret.encode(), CONFIG["client_secret"].encode()))
         if good:
             request.client = Client()
         return good

@@ -97,7 +97,7 @@ describe("behind nginx", function()
     assert.is_nil(seen_application_id "off")
   end))
 
-  it("a runtime that is down is worth a repetition", async(function()
+  it("a runtime that is down leaves the call in doubt", async(function()
     local land <close> = landscape.open { settings = foreign }
     local balancer <close> = before(land, {})
     local tenant <close> = open(land, balancer, "secret")
@@ -106,6 +106,6 @@ describe("behind nginx", function()
     local answer, err = tenant:call { to = "/http/orders", body = "x" }
     assert.is_nil(answer)
     assert.equal(502, err.status)
-    assert.equal("retryable", err.outcome)
+    assert.equal("in_doubt", err.outcome)
   end))
 end)

@@ -89,9 +89,10 @@ describe("no secret is written", function()
     local land <close> = landscape.open()
     local key = land:key "certificate"
     local broken = { path = land.dir:file "broken.json", oauth = key.oauth }
+    local good = process.read(key.path)
     for _, text in ipairs {
-      process.read(key.path):sub(1, -3), process.read(key.path):gsub("clientid", "client_id"),
-      process.read(key.path):gsub("RSA PRIVATE", "RSA  PRIVATE"),
+      good:sub(1, -3), (good:gsub("clientid", "client_id")),
+      (good:gsub("KEY%-%-%-%-%-\\nM", "%0!!")),
     } do
       process.write(broken.path, text)
       local result = traced(land, command(land, broken, "token"))

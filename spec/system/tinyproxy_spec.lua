@@ -6,21 +6,24 @@ local process = require "spec.support.process"
 local tinyproxy = require "spec.support.tinyproxy"
 
 -- The proxy resolves names by the system, which need not know *.localhost.
-local function open(type, proxy_options)
-  local land = landscape.open { hostname = "localhost" }
-  proxy_options = proxy_options or {}
-  proxy_options.dir = land.dir
-  local proxy = tinyproxy.start(proxy_options)
-  return land, proxy, function(url)
-    return assert(iflow.tenant(land:tenant_options(type, { proxy = url or proxy.url })))
-  end
+local function open() return landscape.open { hostname = "localhost" } end
+
+local function proxy_for(land, options)
+  options = options or {}
+  options.dir = land.dir
+  return tinyproxy.start(options)
+end
+
+local function tenant_by(land, url, type)
+  return assert(iflow.tenant(land:tenant_options(type or "secret", { proxy = url })))
 end
 
 describe("through tinyproxy", function()
   for _, type in ipairs { "secret", "certificate", "external" } do
     it("token and call with a key of type " .. type, async(function()
-      local land <close>, proxy <close>, tenant_by = open(type)
-      local tenant <close> = tenant_by()
+      local land <close> = open()
+      local proxy <close> = proxy_for(land)
+      local tenant <close> = tenant_by(land, proxy.url, type)
       assert(tenant:call { to = "/http/orders", body = "x" })
       assert.equal(1, land.sb:counters().flows.orders)
       assert.equal(2, proxy.requests())
@@ -28,35 +31,40 @@ describe("through tinyproxy", function()
   end
 
   it("user and password of the proxy", async(function()
-    local land <close>, proxy <close>, tenant_by = open("secret", { auth = { "joe", "geheim1" } })
-    local address = proxy.url:gsub("//", "//joe:geheim1@")
-    local tenant <close> = tenant_by(address)
+    local land <close> = open()
+    local proxy <close> = proxy_for(land, { auth = { "joe", "geheim1" } })
+    local tenant <close> = tenant_by(land, (proxy.url:gsub("//", "//joe:geheim1@")))
     assert(tenant:call { to = "/http/orders", body = "x" })
     assert.equal(1, land.sb:counters().flows.orders)
   end))
 
-  it("a wrong password is told as such", async(function()
-    local _ <close>, proxy <close>, tenant_by = open("secret", { auth = { "joe", "geheim1" } })
-    local tenant <close> = tenant_by(proxy.url:gsub("//", "//joe:falsch@"))
-    local token, err = tenant:token()
-    assert.is_nil(token)
-    assert.equal("net.proxy_auth", err.code)
-    assert.is_false(err.retryable)
-    assert.is_nil(tostring(err):find("falsch", 1, true))
+  it("a missing or wrong password is told as such", async(function()
+    local land <close> = open()
+    local proxy <close> = proxy_for(land, { auth = { "joe", "geheim1" } })
+    for _, user in ipairs { "", "joe:falsch@" } do
+      local tenant <close> = tenant_by(land, (proxy.url:gsub("//", "//" .. user)))
+      local token, err = tenant:token()
+      assert.is_nil(token)
+      assert.equal("net.proxy_auth", err.code)
+      assert.is_false(err.retryable)
+      assert.is_nil(tostring(err):find("falsch", 1, true))
+    end
   end))
 
   it("a proxy that refuses the port", async(function()
-    local _ <close>, _ <close>, tenant_by = open("secret", { connect_port = 443 })
-    local tenant <close> = tenant_by()
+    local land <close> = open()
+    local proxy <close> = proxy_for(land, { connect_port = 443 })
+    local tenant <close> = tenant_by(land, proxy.url)
     local token, err = tenant:token()
     assert.is_nil(token)
     assert.equal("net.proxy", err.code)
   end))
 
   it("a proxy that is not there", async(function()
-    local _ <close>, proxy <close>, tenant_by = open "secret"
+    local land <close> = open()
+    local proxy <close> = proxy_for(land)
     proxy:stop()
-    local tenant <close> = tenant_by()
+    local tenant <close> = tenant_by(land, proxy.url)
     local token, err = tenant:token()
     assert.is_nil(token)
     assert.equal("net.proxy", err.code)
@@ -64,7 +72,8 @@ describe("through tinyproxy", function()
   end))
 
   it("the proxy of the environment, with its exceptions", async(function()
-    local land <close>, proxy <close> = open "secret"
+    local land <close> = open()
+    local proxy <close> = proxy_for(land)
     local function call(env)
       env.XDG_CACHE_HOME = land.dir:file "cache"
       return process.run {

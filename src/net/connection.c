@@ -435,7 +435,7 @@ static bool proxy_unreachable(const ifl_connection *c)
 static int fail_tunnel(const ifl_connection *c, iflow_error *err)
 {
   int64_t status = info(c, CURLINFO_HTTP_CONNECTCODE);
-  if (status == 407)
+  if (status == 407 || status == 401) /* 401: tinyproxy says so when they are wrong */
     return ifl_fail(err, IFLOW_EPROXYAUTH, "the proxy %s wants a user and password, or others",
                     c->proxy);
   if (status != 0 && status / 100 != 2)
