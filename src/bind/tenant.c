@@ -2,7 +2,7 @@
  * face that users see: it knows files, defaults and friendlier forms of the options.
  *   local t, err = tenant.new { service_key = key, identity = id, url =, cacert =, proxy =,
  *     proxy_userpwd = secret, cache_dir =, scope =, grant_in_query =, secret_in_body =,
- *     connect_timeout =, timeout =, stall_timeout =, queue_timeout =, verbose = }
+ *     connections =, connect_timeout =, timeout =, stall_timeout =, queue_timeout =, verbose = }
  *   local tok, err = t:token { refresh = true }  -- waits; { access = secret, expires_at, fetched_at,
  *                                                   roles = { … } or nil, client_id }
  *   local call, err = t:prepare { … }            -- see call.c
@@ -15,9 +15,10 @@
 
 #include <string.h>
 
-#define TENANT    "iflow.tenant"
-#define FETCH     "iflow.token_fetch" /* internal: one token() in flight */
-#define ROLES_MAX (16 * 1024)
+#define TENANT          "iflow.tenant"
+#define FETCH           "iflow.token_fetch" /* internal: one token() in flight */
+#define ROLES_MAX       (16 * 1024)
+#define CONNECTIONS_MAX 256
 
 struct box {
   ifl_tenant *t; /* NULL: closed */
@@ -169,6 +170,7 @@ static void read_opts(lua_State *L, struct ifl_tenant_opts *o)
   o->scope = ifl_optstring(L, 1, "scope", NULL);
   o->grant_in_query = ifl_optbool(L, 1, "grant_in_query", false);
   o->secret_in_body = ifl_optbool(L, 1, "secret_in_body", false);
+  o->connections = (size_t)ifl_optinteger(L, 1, "connections", 0, 1, CONNECTIONS_MAX);
   o->connect_timeout_ms = ifl_optduration(L, 1, "connect_timeout", 0);
   o->timeout_ms = ifl_optduration(L, 1, "timeout", 0);
   o->stall_timeout_ms = ifl_optduration(L, 1, "stall_timeout", 0);
@@ -178,22 +180,13 @@ static void read_opts(lua_State *L, struct ifl_tenant_opts *o)
 
 static int f_new(lua_State *L)
 {
-  static const char *const keys[] = { "service_key",
-                                      "identity",
-                                      "url",
-                                      "cacert",
-                                      "proxy",
-                                      "proxy_userpwd",
-                                      "cache_dir",
-                                      "scope",
-                                      "grant_in_query",
-                                      "secret_in_body",
-                                      "connect_timeout",
-                                      "timeout",
-                                      "stall_timeout",
-                                      "queue_timeout",
-                                      "verbose",
-                                      NULL };
+  static const char *const keys[] = {
+    "service_key", "connections",    "identity",       "url",
+    "cacert",      "proxy",          "proxy_userpwd",  "cache_dir",
+    "scope",       "grant_in_query", "secret_in_body", "connect_timeout",
+    "timeout",     "stall_timeout",  "queue_timeout",  "verbose",
+    NULL
+  };
   struct ifl_tenant_opts o = { 0 };
   iflow_error err = { 0 };
   ifl_checkkeys(L, 1, keys);

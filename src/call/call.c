@@ -117,6 +117,7 @@ static void fill_request(struct ifl_request *r, const ifl_call *c)
   r->cafile = t->cafile;
   r->proxy = t->proxy;
   r->proxy_userpwd = t->proxy_userpwd;
+  r->connections = t->connections;
   r->connect_timeout_ms = pick(o->connect_timeout_ms, t->connect_timeout_ms, r->connect_timeout_ms);
   r->timeout_ms = pick(o->timeout_ms, t->timeout_ms, r->timeout_ms);
   r->stall_timeout_ms = pick(o->stall_timeout_ms, t->stall_timeout_ms, r->stall_timeout_ms);

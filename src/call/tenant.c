@@ -20,6 +20,7 @@ static int copy_opts(ifl_tenant *t, const struct ifl_tenant_opts *o, iflow_error
   const char *url = o->url != NULL ? o->url : ifl_service_key_url(o->service_key);
   t->key = ifl_service_key_ref(o->service_key);
   t->credential = o->credential != NULL ? ifl_credential_ref(o->credential) : NULL;
+  t->connections = o->connections;
   t->connect_timeout_ms = o->connect_timeout_ms;
   t->timeout_ms = o->timeout_ms;
   t->stall_timeout_ms = o->stall_timeout_ms;

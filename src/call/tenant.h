@@ -18,6 +18,7 @@ struct ifl_tenant_opts {
   const char *cache_dir; /* disk cache of tokens, NULL: off */
   const char *scope;
   bool grant_in_query, secret_in_body;
+  size_t connections; /* at once; 0: the client's default */
   int64_t connect_timeout_ms, timeout_ms, stall_timeout_ms, queue_timeout_ms; /* 0: default */
   bool verbose;
 };

@@ -18,6 +18,7 @@ struct ifl_tenant {
   char identity[65], tls_identity[80];
   ifl_token_source *tokens;
   struct ifl_csrfs csrfs;
+  size_t connections;
   int64_t connect_timeout_ms, timeout_ms, stall_timeout_ms, queue_timeout_ms; /* 0: default */
   bool verbose;
 };

@@ -122,6 +122,42 @@ describe("a request", function()
     assert.equal("/base/http/x", assert(tenant:call { to = "http/x" }).body)
   end))
 
+  it("waits for one of as many connections as the tenant may have", async(function()
+    local at_work, most = 0, 0
+    local fake <close> = fake_tenant.start {
+      runtime = function(req)
+        at_work = at_work + 1
+        most = math.max(most, at_work)
+        iflow.sleep(0.005)
+        at_work = at_work - 1
+        return req:answer(200)
+      end,
+    }
+    local tenant <close> = fake:tenant { connections = 2 }
+    local jobs = {}
+    for i = 1, 10 do jobs[i] = function() return assert(tenant:call { to = "/http/x" }) end end
+    iflow.all(jobs)
+    assert.equal(2, most)
+  end))
+
+  it("gives up in the queue after a time of its own, retryable", async(function()
+    local gate = true
+    local fake <close> = fake_tenant.start {
+      runtime = function(req)
+        while gate do iflow.sleep(0.001) end
+        return req:answer(200)
+      end,
+    }
+    local tenant <close> = fake:tenant { connections = 1 }
+    local first = iflow.spawn(function() return tenant:call { to = "/http/x" } end)
+    repeat iflow.sleep(0.001) until fake.calls == 1
+    local _, err = tenant:call { to = "/http/x", queue_timeout = 0.02 }
+    assert.equal("net.queue_timeout", err.code)
+    assert.equal("retryable", err.outcome)
+    gate = false
+    assert(first:join())
+  end))
+
   it("authenticates with Basic when told to, without a token", async(function()
     local authorization
     local fake <close> = fake_tenant.start {

@@ -1,0 +1,67 @@
+-- Bodies larger than what anybody wants in memory: 1 GiB goes through, both ways, in a few MiB.
+local async = require "spec.support.async"
+local core = require "iflow.core"
+local fake_tenant = require "spec.support.fake_tenant"
+local process = require "spec.support.process"
+
+local GIB = 1 << 30
+local ROOM = 64 * 1024 * 1024 -- for sender and receiver together, they are one process here
+
+local function resident()
+  return tonumber(process.read "/proc/self/status":match "VmRSS:%s*(%d+) kB") * 1024
+end
+
+-- Reads the body away: its size, and the most memory that was in use meanwhile.
+local function drain(req)
+  local size, most = 0, 0
+  for piece in function() return req:read() end do
+    size = size + #piece
+    if size % (64 * 1024 * 1024) < #piece then most = math.max(most, resident()) end
+  end
+  return size, most
+end
+
+describe("one gigabyte", function()
+  it("is sent from a file in constant memory", async(function()
+    local dir <close> = process.tempdir()
+    local path = dir:write("big", "")
+    assert(os.execute(("truncate -s 1G %s"):format(process.quote(path))))
+    local most
+    local fake <close> = fake_tenant.start {
+      runtime = function(req)
+        local size
+        size, most = drain(req)
+        return req:answer(200, nil, tostring(size))
+      end,
+    }
+    local tenant <close> = fake:tenant()
+    collectgarbage()
+    local before = resident()
+    local answer = assert(tenant:call { to = "/http/x", body = { file = path }, timeout = "5m" })
+    assert.equal(tostring(GIB), answer.body)
+    assert.is_true(most - before < ROOM, ("%d MiB more"):format((most - before) >> 20))
+  end, { limit = 300 }))
+
+  it("is saved to a file in constant memory", async(function()
+    local dir <close> = process.tempdir()
+    local piece = ("x"):rep(1 << 20)
+    local most = 0
+    local fake <close> = fake_tenant.start {
+      runtime = function(req)
+        req:begin(200, nil, GIB)
+        for i = 1, GIB // #piece do
+          if not req:write(piece) then return end
+          if i % 64 == 0 then most = math.max(most, resident()) end
+        end
+        return req:finish()
+      end,
+    }
+    local tenant <close> = fake:tenant()
+    collectgarbage()
+    local before = resident()
+    local answer = assert(tenant:call { to = "/http/x", save = dir:file "big", timeout = "5m" })
+    assert.equal(GIB, answer.saved)
+    assert.equal(GIB, assert(core.file.stat(dir:file "big")).size)
+    assert.is_true(most - before < ROOM, ("%d MiB more"):format((most - before) >> 20))
+  end, { limit = 300 }))
+end)
