@@ -88,6 +88,10 @@ describe("README.md", function()
 
   it("has examples that work", function()
     local dir <close> = process.tempdir()
+    local _ <close> = setmetatable({}, { __close = function()
+      -- Only when an example failed on the way does it still run.
+      process.run { process.iflow, "sandbox", "stop", "--dir", dir:file "tenant" }
+    end })
     local build = os.getenv "IFLOW_BUILD"
     local ran = 0
     for i, block in ipairs(blocks(text)) do
