@@ -11,14 +11,13 @@
 
 #include "base/error.h"
 #include "bind/bind.h"
+#include "bind/offload.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define KEYPAIR    "iflow.keypair"
-#define MAKING     "iflow.keypair_making" /* internal: a key pair being made on a thread */
-#define FIELDS_MAX 32                     /* of a subject */
+#define FIELDS_MAX 32 /* of a subject */
 #define SANS_MAX   64
 #define YEAR       ((lua_Integer)365 * 24 * 3600)
 
@@ -26,20 +25,14 @@ struct keypair {
   EVP_PKEY *key;
 };
 
-/* The thread's part outlives a waiter that was cancelled. */
-struct job {
-  char type[4];
+/* A key pair being made, on a thread inside a task. */
+struct making {
+  struct ifl_job job; /* first */
+  const char *type;   /* static */
   int bits;
   EVP_PKEY *key;
   int rc;
   iflow_error err;
-  bool done;
-  struct making *owner; /* NULL: nobody wants the result any more */
-};
-
-struct making {
-  struct ifl_wait wait;
-  struct job *job;
 };
 
 static EVP_PKEY *check_key(lua_State *L, int arg)
@@ -51,83 +44,40 @@ static EVP_PKEY *check_key(lua_State *L, int arg)
 
 /* ---- making key pairs ------------------------------------------------------------------------ */
 
-static void job_free(struct job *j)
+static void make(struct ifl_job *job)
 {
-  if (j == NULL) return;
-  EVP_PKEY_free(j->key);
-  free(j);
+  struct making *m = (struct making *)job;
+  m->rc = ifl_authority_keypair(&m->key, m->type, m->bits, &m->err);
 }
 
-static void on_thread(void *payload)
+static void forget(struct ifl_job *job)
 {
-  struct job *j = payload;
-  j->rc = ifl_authority_keypair(&j->key, j->type, j->bits, &j->err);
-}
-
-static void on_made(void *payload)
-{
-  struct job *j = payload;
-  j->done = true;
-  if (j->owner == NULL) job_free(j);
-  else ifl_wait_done(&j->owner->wait);
-}
-
-/* The work cannot be stopped: its job is freed by whoever comes last. */
-static int making_gc(lua_State *L)
-{
-  struct making *m = luaL_checkudata(L, 1, MAKING);
-  if (m->job != NULL && m->job->done) job_free(m->job);
-  else if (m->job != NULL) m->job->owner = NULL;
-  m->job = NULL;
-  return 0;
+  EVP_PKEY_free(((struct making *)job)->key);
 }
 
 static int made_k(lua_State *L, int status, lua_KContext ctx)
 {
   struct making *m = (struct making *)ctx;
-  struct keypair *k = ifl_newud(L, sizeof *k, KEYPAIR, 0);
-  struct job *j = m->job;
-  iflow_error err = j->err;
-  int rc = j->rc;
   (void)status;
-  k->key = j->key;
-  j->key = NULL;
-  m->job = NULL;
-  job_free(j);
-  return rc < 0 ? ifl_pusherror(L, &err) : 1;
-}
-
-static int make_on_thread(lua_State *L, const char *type, int bits)
-{
-  iflow_error err = { 0 };
-  struct making *m = ifl_newud(L, sizeof *m, MAKING, 0);
-  ifl_wait_begin(L, &m->wait);
-  struct job *j = calloc(1, sizeof *j);
-  if (j == NULL) return luaL_error(L, "not enough memory");
-  strcpy(j->type, type);
-  j->bits = bits;
-  j->owner = m;
-  if (ifl_work(ifl_loop(L), on_thread, on_made, j, &err) < 0) {
-    free(j);
-    return ifl_pusherror(L, &err);
-  }
-  m->job = j;
-  return ifl_await(L, &m->wait, (lua_KContext)m, made_k);
+  if (m->rc < 0) return ifl_pusherror(L, &m->err);
+  struct keypair *k = ifl_newud(L, sizeof *k, KEYPAIR, 0);
+  k->key = m->key;
+  m->key = NULL;
+  return 1;
 }
 
 static int f_keypair(lua_State *L)
 {
   static const char *const keys[] = { "type", "bits", NULL };
   static const char *const types[] = { "rsa", "ec", NULL };
-  iflow_error err = { 0 };
   luaL_checktype(L, 1, LUA_TTABLE);
   ifl_checkkeys(L, 1, keys);
-  const char *type = types[ifl_optword(L, 1, "type", 0, types)];
   int bits = (int)ifl_optinteger(L, 1, "bits", 2048, 2048, 4096);
-  if (lua_isyieldable(L)) return make_on_thread(L, type, bits);
-  struct keypair *k = ifl_newud(L, sizeof *k, KEYPAIR, 0);
-  if (ifl_authority_keypair(&k->key, type, bits, &err) < 0) return ifl_pusherror(L, &err);
-  return 1;
+  const char *type = types[ifl_optword(L, 1, "type", 0, types)];
+  struct making *m = ifl_newjob(L, sizeof *m, make, forget);
+  m->type = type;
+  m->bits = bits;
+  return ifl_runjob(L, &m->job, true, made_k);
 }
 
 static int f_keypair_from_pem(lua_State *L)
@@ -343,12 +293,9 @@ int ifl_open_authority(lua_State *L)
   static const luaL_Reg meta[] = { { "__gc", keypair_gc },
                                    { "__close", keypair_gc },
                                    { NULL, NULL } };
-  static const luaL_Reg making_meta[] = { { "__gc", making_gc },
-                                          { "__cancel", making_gc },
-                                          { NULL, NULL } };
   static const luaL_Reg issuing_meta[] = { { "__gc", issuing_gc }, { NULL, NULL } };
   ifl_newclass(L, KEYPAIR, methods, meta);
-  ifl_newclass(L, MAKING, NULL, making_meta);
+  ifl_offload_open(L);
   ifl_newclass(L, ISSUING, NULL, issuing_meta);
   luaL_newlib(L, funcs);
   return 1;
