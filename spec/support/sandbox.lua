@@ -20,11 +20,12 @@ local function put_authority(dir)
   end
 end
 
-local function keep_authority(dir)
+local function keep_authority(sb)
   if kept then return end
+  assert(sb.tenant.authority:signer()) -- its file is there now
   kept = {}
   for _, name in ipairs(KEPT) do
-    kept[name] = assert(core.file.read(("%s/authority/%s"):format(dir, name)))
+    kept[name] = assert(core.file.read(("%s/authority/%s"):format(sb.dir, name)))
   end
 end
 
@@ -36,7 +37,7 @@ function support.start(opts)
   options.dir = options.dir or assert(core.file.tempdir("iflow-spec-"))
   if not core.file.stat(options.dir .. "/authority") then put_authority(options.dir) end
   local sb = assert(sandbox.start(options))
-  keep_authority(sb.dir)
+  keep_authority(sb)
   rawset(sb, "temporary", temporary)
   return sb
 end

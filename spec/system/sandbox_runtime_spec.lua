@@ -293,6 +293,9 @@ describe("the size", function()
 end)
 
 describe("a flow", function()
+  setup(function() core.log.level "error" end) -- what it does wrong here is told as a warning
+  teardown(function() core.log.level "warn" end)
+
   it("sees the message, without what is the adapter's own business", with(function(sb, call, key)
     local seen
     support.echo(sb, { csrf = false, address = "/a/*", process = function(exchange)
@@ -362,6 +365,27 @@ describe("a flow", function()
       assert.equal(500, call({}).status)
       sb:undeploy(flow.name)
     end
+  end))
+
+  it("that answers with a header that cannot be sent gives 500", with(function(sb, call)
+    support.echo(sb, { csrf = false, process = function() return 200, { ["X Y"] = "z" } end })
+    assert.equal(500, call({}).status)
+  end))
+
+  it("that breaks off its answer resets the connection", with(function(sb)
+    local left = 2
+    support.echo(sb, { csrf = false, process = function()
+      return 200, {}, function()
+        left = left - 1
+        if left == 0 then error "broken" end
+        return ("y"):rep(1000)
+      end
+    end })
+    local bearer = support.bearer(sb, support.key(sb, "secret"))
+    local answer, err = support.request(sb, "runtime", { path = "/http/echo", body = "x",
+      method = "POST", headers = { Authorization = bearer } })
+    assert.is_nil(answer)
+    assert.equal("answered", err.sent)
   end))
 
   it("may wait", with(function(sb, call)

@@ -97,34 +97,59 @@ function authority:server_identity(sans, now)
   return core.identity.open { cert_pem = leaf .. ca.pem, key_pem = key:private_pem() }
 end
 
-local function use_signer(self, key)
-  self.signer = { key = key, public_pem = key:public_pem() }
-  self.signer.kid = "default-jwt-key-" .. core.crypto.sha256(self.signer.public_pem):sub(1, 10)
+-- The key that signs tokens: { key, public_pem, kid }.
+local function signer_of(key)
+  local public_pem = key:public_pem()
+  return { key = key, public_pem = public_pem,
+           kid = "default-jwt-key-" .. core.crypto.sha256(public_pem):sub(1, 10) }
 end
 
-local function new_signer(self)
+local function make_signer(self)
   local key, err = core.authority.keypair { type = "rsa", bits = 2048 }
   if not key then return nil, err end
   local ok
   ok, err = core.file.write(self.dir .. "/token-signing.key", key:private_pem(), "0600")
   if not ok then return nil, err end
-  use_signer(self, key)
-  return true
+  self.current = signer_of(key)
+  return self.current
 end
 
+-- An RSA key takes up to a second, so the first one is made behind the back of start.
 function authority:open_signer()
   local path = self.dir .. "/token-signing.key"
-  if not core.file.stat(path) then return new_signer(self) end
+  if not core.file.stat(path) then
+    self.making = core.task.spawn(make_signer, self)
+    return true
+  end
   local text, err = core.file.read(path)
   if not text then return nil, err end
   local key
   key, err = core.authority.keypair_from_pem(text)
   if not key then return nil, err end
-  use_signer(self, key)
+  self.current = signer_of(key)
   return true
 end
 
+--- The key that signs tokens: { key, public_pem, kid }. Waits for the first one. nil, err when it
+--- could not be made.
+function authority:signer()
+  if self.current then return self.current end
+  return self.making:join()
+end
+
 --- A forced rotation: tokens signed until now are worthless at once.
-function authority:rotate_signer() return new_signer(self) end
+function authority:rotate_signer()
+  local first, err = self:signer()
+  if not first then return nil, err end
+  local made
+  made, err = make_signer(self)
+  if not made then return nil, err end
+  return true
+end
+
+--- Waits for what is being made; where waiting is not possible it is given up.
+function authority:close()
+  if self.making and not pcall(self.making.join, self.making) then self.making:cancel() end
+end
 
 return authority

@@ -1,4 +1,12 @@
---- The deployed flows: what a flow is, which address it serves, and who owns an address.
+--- The deployed flows: which address each serves, and who owns an address. A flow is a table:
+---   name      of the artifact
+---   address   "/orders", or "/Customer/*" for everything below; called as /http/orders
+---   role      the sender channel's User Role; "ESBMessaging.send"
+---   csrf      CSRF protection; true
+---   max_size  Maximum Message Size in bytes; 40 MB
+---   stream    the flow reads the body itself, piece by piece: more than fits into memory; false
+---   process   function(exchange) -> status, headers, body; raises to fail. Body: a string, or a
+---             function that returns piece after piece, nil at the end. See runtime/exchange.lua.
 local suggest = require "iflow.suggest"
 
 local flows = {}

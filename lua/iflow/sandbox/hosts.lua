@@ -58,7 +58,10 @@ local function send_pieces(req, answer)
   local ok, err = req:begin(answer.status, answer.headers)
   while ok do
     local ran, piece = pcall(answer.body)
-    if not ran then return req:abort() end -- too late for a status
+    if not ran then
+      core.log.write("warn", "sandbox", "a flow's body broke off: " .. tostring(piece))
+      return nil -- too late for a status
+    end
     if piece == nil then return req:finish() end
     ok, err = req:write(piece)
   end
@@ -67,8 +70,19 @@ end
 
 local function send(req, answer)
   if answer.abort then return req:abort() end
-  if type(answer.body) == "function" then return send_pieces(req, answer) end
-  return req:answer(answer.status, answer.headers, answer.body)
+  local ok, err
+  if type(answer.body) == "function" then
+    ok, err = send_pieces(req, answer)
+  else
+    ok, err = req:answer(answer.status, answer.headers, answer.body)
+  end
+  if ok then return end
+  if err and err.code == "http.header" then -- of a flow
+    core.log.write("warn", "sandbox", "an answer cannot be sent: " .. err.message)
+    req:answer(500, { ["Content-Type"] = "text/plain" }, "An internal server error occured")
+  else
+    req:abort() -- the client is gone
+  end
 end
 
 local function decide(self, kind, request)

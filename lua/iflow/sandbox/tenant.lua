@@ -134,6 +134,7 @@ function tenant:close()
   end
   self.closing = true
   if self.hosts then self.hosts:close() end
+  if self.authority then self.authority:close() end
   for _, name in ipairs { "sandbox.pid", "admin.token" } do
     if self.admin_token then core.file.remove(self.dir .. "/" .. name) end
   end

@@ -43,14 +43,14 @@ end
 
 -- Claims of a token with a good signature; the last ones are remembered, for one signing key.
 local function verified(tenant, token)
-  local memory = tenant.verified
-  if not memory or memory.kid ~= tenant.authority.signer.kid or memory.count >= VERIFIED_MAX then
-    memory = { kid = tenant.authority.signer.kid, count = 0, claims = {} }
+  local signer, memory = assert(tenant.authority:signer()), tenant.verified
+  if not memory or memory.kid ~= signer.kid or memory.count >= VERIFIED_MAX then
+    memory = { kid = signer.kid, count = 0, claims = {} }
     tenant.verified = memory
   end
   local known = memory.claims[token]
   if not known then
-    known = jwt.verify(tenant.authority.signer, token)
+    known = jwt.verify(signer, token)
     if known then memory.claims[token], memory.count = known, memory.count + 1 end
   end
   return known

@@ -52,7 +52,7 @@ local function issue(tenant, client, scopes)
   local key, instance = client.key, client.instance
   local base = tenant.addresses:url("token")
   local jti = core.crypto.uuid():gsub("%-", "")
-  local access = jwt.sign(tenant.authority.signer, base .. "/token_keys", claims.new {
+  local access = jwt.sign(assert(tenant.authority:signer()), base .. "/token_keys", claims.new {
     client_id = key.client_id, xsappname = broker.XSAPPNAMES[instance.plan], scopes = scopes,
     validity = instance.token_validity, now = tenant.now(), jti = jti,
     rev_sig = core.crypto.sha256(key.client_id .. (key.client_secret or key.sha256)):sub(1, 8),
