@@ -161,14 +161,25 @@ static void land_failed(ifl_token_source *s, const iflow_error *err)
   land(s, err);
 }
 
+/* It may have been refused while it was written to the disk: calls do not wait for that. */
+static void land_with_held(void *payload)
+{
+  ifl_token_source *s = payload;
+  if (s->held.t.access != NULL || s->waits == NULL) land(s, NULL);
+  else look(s);
+}
+
+/* Calls from now on find it; those who wait get it when it is on the disk, too, so that nothing is
+ * under way any more when a program that waited for its token ends. */
 static void land_with(ifl_token_source *s, const struct ifl_kept_token *t, bool from_disk)
 {
   hold(s, t, from_disk);
   ifl_log_write(ifl_loop_log(s->loop), IFL_LOG_DEBUG, "token", "token %s from %s, %lld s left",
                 ifl_secret_fingerprint(t->access), from_disk ? "disk" : s->request.url.host,
                 (long long)(t->expires_at_ms - ifl_clock_wall_ms()) / 1000);
-  if (!from_disk && s->disk != NULL) ifl_token_cache_store(s->disk, t);
-  land(s, NULL);
+  if (from_disk || s->disk == NULL ||
+      ifl_token_cache_store(s->disk, t, land_with_held, s, NULL) < 0)
+    land(s, NULL);
 }
 
 static void on_retry(void *payload)

@@ -47,8 +47,11 @@ struct look {
 };
 
 struct store {
+  ifl_token_cache *cache; /* NULL: freed meanwhile */
   struct place *place;
   iflow_loop *loop;
+  void (*done)(void *payload);
+  void *payload;
   struct ifl_buf sealed;
   int lock_fd;
   iflow_error err;
@@ -58,7 +61,8 @@ struct ifl_token_cache {
   iflow_loop *loop;
   struct place *place;
   struct look *look; /* in flight, or NULL */
-  int lock_fd;       /* -1: not ours */
+  struct store *store;
+  int lock_fd; /* -1: not ours */
 };
 
 /* ---- how long a token is good ---------------------------------------------------------------- */
@@ -301,45 +305,68 @@ static void store_run(void *payload)
   unlock(&s->lock_fd);
 }
 
+static void store_free(struct store *s)
+{
+  ifl_buf_done(&s->sealed);
+  free(s);
+}
+
 static void store_done(void *payload)
 {
   struct store *s = payload;
   if (s->err.code != 0)
     ifl_log_write(ifl_loop_log(s->loop), IFL_LOG_DEBUG, "token", "the token is not kept: %s",
                   s->err.message);
+  if (s->cache != NULL) {
+    s->cache->store = NULL;
+    s->done(s->payload);
+  }
   place_unref(s->place);
-  ifl_buf_done(&s->sealed);
-  free(s);
+  store_free(s);
 }
 
-static int seal(struct ifl_buf *out, const struct place *p, const struct ifl_kept_token *t)
+static int seal(struct ifl_buf *out, const struct place *p, const struct ifl_kept_token *t,
+                iflow_error *err)
 {
   struct ifl_buf plain = IFL_BUF_INIT(FILE_MAX);
-  int rc = ifl_buf_addf(&plain, NULL, "%lld %lld\n", (long long)t->fetched_at_ms,
+  int rc = ifl_buf_addf(&plain, err, "%lld %lld\n", (long long)t->fetched_at_ms,
                         (long long)t->expires_at_ms);
-  if (rc == 0)
-    rc = ifl_buf_add(&plain, ifl_secret_data(t->access), ifl_secret_len(t->access), NULL);
-  if (rc == 0) rc = ifl_seal(out, p->key, p->label, plain.data, plain.len, NULL);
+  if (rc == 0) rc = ifl_buf_add(&plain, ifl_secret_data(t->access), ifl_secret_len(t->access), err);
+  if (rc == 0) rc = ifl_seal(out, p->key, p->label, plain.data, plain.len, err);
   ifl_buf_wipe(&plain);
   return rc;
 }
 
-void ifl_token_cache_store(ifl_token_cache *c, const struct ifl_kept_token *tok)
+static int store_start(ifl_token_cache *c, struct store *s, const struct ifl_kept_token *tok,
+                       iflow_error *err)
+{
+  int rc = seal(&s->sealed, c->place, tok, err);
+  if (rc == 0) rc = ifl_work(c->loop, store_run, store_done, s, err);
+  if (rc < 0) return rc;
+  c->place->refs++;
+  c->store = s;
+  c->lock_fd = -1; /* the job's now */
+  return 0;
+}
+
+int ifl_token_cache_store(ifl_token_cache *c, const struct ifl_kept_token *tok,
+                          void (*done)(void *payload), void *payload, iflow_error *err)
 {
   struct store *s = calloc(1, sizeof *s);
-  if (s != NULL) {
-    *s = (struct store) { .place = c->place, .loop = c->loop, .lock_fd = c->lock_fd };
+  int rc = s == NULL ? ifl_fail_nomem(err) : 0;
+  if (rc == 0) {
+    *s = (struct store) { .cache = c,
+                          .place = c->place,
+                          .loop = c->loop,
+                          .done = done,
+                          .payload = payload,
+                          .lock_fd = c->lock_fd };
     ifl_buf_init(&s->sealed, FILE_MAX);
-    if (seal(&s->sealed, c->place, tok) == 0 &&
-        ifl_work(c->loop, store_run, store_done, s, NULL) == 0) {
-      c->place->refs++;
-      c->lock_fd = -1; /* the job's now */
-      return;
-    }
-    ifl_buf_done(&s->sealed);
-    free(s);
+    rc = store_start(c, s, tok, err);
   }
-  ifl_token_cache_unlock(c);
+  if (rc < 0 && s != NULL) store_free(s);
+  if (rc < 0) ifl_token_cache_unlock(c);
+  return rc;
 }
 
 void ifl_token_cache_unlock(ifl_token_cache *c)
@@ -364,6 +391,7 @@ void ifl_token_cache_free(ifl_token_cache *c)
 {
   if (c == NULL) return;
   if (c->look != NULL) c->look->cache = NULL;
+  if (c->store != NULL) c->store->cache = NULL;
   ifl_token_cache_unlock(c);
   place_unref(c->place);
   free(c);

@@ -24,7 +24,7 @@ typedef struct ifl_token_cache ifl_token_cache;
  * can be derived from the credential. */
 int ifl_token_cache_new(ifl_token_cache **out, iflow_loop *loop, const struct ifl_token_opts *opts,
                         iflow_error *err);
-/* Gives the lock back; a look in flight ends without its callback, a store in flight is completed. */
+/* Gives the lock back. What is in flight ends without its callback, but a store is completed. */
 void ifl_token_cache_free(ifl_token_cache *c);
 
 enum ifl_looked {
@@ -39,8 +39,10 @@ int ifl_token_cache_look(ifl_token_cache *c, bool fresh, const char *refused,
                          void (*done)(void *payload, enum ifl_looked looked,
                                       struct ifl_kept_token *tok),
                          void *payload, iflow_error *err);
-/* Keeps the token and gives the lock back, both on a thread; failures are logged and no more. */
-void ifl_token_cache_store(ifl_token_cache *c, const struct ifl_kept_token *tok);
+/* Keeps the token and gives the lock back, both on a thread; that this failed is logged and no more.
+ * done runs once from the loop. An error return: the lock is given back, done never runs. */
+int ifl_token_cache_store(ifl_token_cache *c, const struct ifl_kept_token *tok,
+                          void (*done)(void *payload), void *payload, iflow_error *err);
 void ifl_token_cache_unlock(ifl_token_cache *c);
 
 #endif
