@@ -43,11 +43,16 @@ local function command_line(args, log)
   return line
 end
 
--- What a sandbox that ended at once had to say.
+-- Why a sandbox ended at once: the error that it wrote into its log (cli/output.lua).
 local function last_words(log, from)
-  local text = core.file.read(log) or ""
-  text = text:sub(from + 1):gsub("%s+$", "")
-  return text ~= "" and text:sub(-2000) or "it said nothing"
+  local text = (core.file.read(log) or ""):sub(from + 1)
+  local code, message, rest = text:match "iflow sandbox start: (%l[%l_]*%.[%l_]+): ([^\n]*)\n(.*)$"
+  if code then
+    return errors { code = code, message = message, hint = rest:match "what to do: ([^\n]*)" }
+  end
+  text = text:gsub("%s+$", ""):sub(-2000)
+  return errors { code = "sandbox.failed", hint = "see " .. log,
+    message = "the sandbox did not start: " .. (text ~= "" and text or "it said nothing") }
 end
 
 local function size_of(path)
@@ -60,8 +65,7 @@ local function await_ready(dir, pid, log, from)
   local deadline = core.task.monotonic() + READY_WAIT
   repeat
     if core.process.status(pid) == "ended" then
-      return nil, errors { code = "sandbox.failed", hint = "see " .. log,
-        message = "the sandbox did not start: " .. last_words(log, from) }
+      return nil, last_words(log, from)
     end
     local remote = client.open(dir)
     local status = remote and remote:status()
