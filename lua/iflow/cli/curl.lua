@@ -1,4 +1,5 @@
 -- curl.lua -- what curl's options for a request mean: -X, -H, -d, --data-binary. For `iflow call`.
+local core = require "iflow.core"
 local errors = require "iflow.error"
 
 local curl = {}
@@ -34,7 +35,9 @@ end
 -- Files ------------------------------------------------------------------------------------------
 
 local function read_limited(file, name)
-  local text = file:read(data_max + 1) or ""
+  local text, why = file:read(data_max + 1)
+  if why then return nil, errors { code = "file.io", message = ("%s: %s"):format(name, why) } end
+  text = text or ""
   if #text <= data_max then return text end
   return nil, errors { code = "limit.exceeded",
     message = ("%s is larger than %d MiB"):format(name, data_max >> 20),
@@ -99,10 +102,17 @@ local function piece(item)
   return item.binary and text or (text:gsub("[\r\n\0]", ""))
 end
 
+-- A file that can be read again from its start, and so streamed. A pipe cannot.
+local function is_streamed(path)
+  if not path or path == "-" then return false end
+  local stat = core.file.stat(path)
+  return not stat or stat.kind ~= "other"
+end
+
 local function body_of(data)
   if #data == 0 then return nil end
   local path = data[1].text:match "^@(.+)"
-  if #data == 1 and data[1].binary and path and path ~= "-" then return { file = path } end
+  if #data == 1 and data[1].binary and is_streamed(path) then return { file = path } end
   local pieces = {}
   for i, item in ipairs(data) do
     local text, err = piece(item)

@@ -37,8 +37,15 @@ describe("curl.request", function()
     assert.same({ file = "/no/matter" }, request("--data-binary", "@/no/matter").body)
   end)
 
+  it("reads what cannot be read twice into memory", function()
+    local path = dir:file "fifo"
+    assert(os.execute(("mkfifo %s && { printf 'a\\nb' >%s & }"):format(path, path)))
+    assert.equal("a\nb", request("--data-binary", "@" .. path).body)
+  end)
+
   it("says which file is missing or too large for memory", function()
     assert.equal("file.not_found", select(2, request("-d", "@" .. dir:file "none")).code)
+    assert.equal("file.io", select(2, request("-d", "@" .. dir.path)).code)
     local path = dir:file "large"
     os.execute(("truncate -s 17M %s"):format(path))
     assert.equal("limit.exceeded", select(2, request("-d", "@" .. path)).code)
