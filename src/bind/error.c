@@ -205,10 +205,14 @@ int ifl_open_error(lua_State *L)
     { "__concat", error_concat },
     { NULL, NULL },
   };
-  if (luaL_newmetatable(L, ERROR)) { /* not a class: a script reads and adds fields */
+  if (luaL_getmetatable(L, ERROR) == LUA_TNIL) {
+    lua_newtable(L); /* not by ifl_newclass: without an __index of methods */
+    lua_pushliteral(L, ERROR);
+    lua_setfield(L, -2, "__name");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     luaL_setfuncs(L, meta, 0);
+    lua_setfield(L, LUA_REGISTRYINDEX, ERROR);
   }
   lua_pop(L, 1);
   luaL_newlib(L, funcs);

@@ -15,13 +15,17 @@
 
 void ifl_newclass(lua_State *L, const char *name, const luaL_Reg *methods, const luaL_Reg *meta)
 {
-  if (luaL_newmetatable(L, name)) {
+  if (luaL_getmetatable(L, name) == LUA_TNIL) {
+    lua_newtable(L);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "__name");
     lua_newtable(L);
     if (methods != NULL) luaL_setfuncs(L, methods, 0);
     lua_setfield(L, -2, "__index");
     lua_pushboolean(L, 0);
     lua_setfield(L, -2, "__metatable");
     if (meta != NULL) luaL_setfuncs(L, meta, 0);
+    lua_setfield(L, LUA_REGISTRYINDEX, name); /* last: a class is there whole or not at all */
   }
   lua_pop(L, 1);
 }
