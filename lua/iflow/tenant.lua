@@ -155,7 +155,7 @@ local function new(_, options)
   options = with_defaults(options)
   check_word(options, "grant_type_in", { body = true, query = true }, 2)
   check_word(options, "client_auth", { basic = true, body = true }, 2)
-  if options.service_key == nil then 
+  if options.service_key == nil then
     error("option 'service_key' is missing (with iflow run: --service-key or IFLOW_SERVICE_KEY)", 2)
   end
   local key, err = open_service_key(options.service_key, 2)
