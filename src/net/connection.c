@@ -59,6 +59,7 @@ struct ifl_connection {
   bool is_tls, connected, proxy_tls, lost;
   int contexts;         /* SSL_CTXs seen */
   CURLcode broken;      /* why a send or receive failed */
+  bool cut;             /* TLS ended without close_notify */
   iflow_error *problem; /* filled in curl's callbacks */
   char *cafile;         /* NULL: the system's directory */
   char *proxy;          /* for texts, without user and password; NULL when none was named */
@@ -527,8 +528,10 @@ enum ifl_io ifl_connection_recv(ifl_connection *c, void *buf, size_t n, size_t *
 {
   *used = 0;
   CURLcode rc = curl_easy_recv(c->easy, buf, n, used);
-  if (rc == CURLE_OK) return *used > 0 ? IFL_IO_DATA : IFL_IO_END;
+  if (rc == CURLE_OK && *used > 0) return IFL_IO_DATA;
   if (rc == CURLE_AGAIN) return IFL_IO_AGAIN;
+  c->cut = rc == CURLE_OK && c->is_tls && !c->tls.closed;
+  if (rc == CURLE_OK && !c->cut) return IFL_IO_END;
   c->broken = rc;
   return IFL_IO_BROKEN;
 }
@@ -567,6 +570,9 @@ int ifl_connection_error(const ifl_connection *c, iflow_error *err)
 {
   int rc = ifl_tls_watch_explain(&c->tls, c->authority, c->cafile, c->credential != NULL, err);
   if (rc < 0) return rc;
+  if (c->cut)
+    return ifl_fail(err, IFLOW_ERESET, "%s closed the connection without TLS's close_notify",
+                    c->authority);
   if (c->broken == CURLE_OK)
     return ifl_fail(err, IFLOW_ERESET, "%s closed the connection", c->authority);
   return ifl_fail(err, IFLOW_ERESET, "the connection to %s broke: %s", c->authority,

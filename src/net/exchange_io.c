@@ -121,7 +121,7 @@ static const char *when(const ifl_exchange *x)
 static int at_end(ifl_exchange *x, bool broken, iflow_error *err)
 {
   x->ended = true;
-  if (!broken && x->begun && ifl_http1_eof(x->link->parser, err) == 0) return 0;
+  if (!broken && x->begun && ifl_http1_eof(x->link->parser, err) == 0 && x->complete) return 0;
   int rc = ifl_connection_error(x->link->connection, err);
   ifl_prefix(err, "%s", when(x));
   return rc;

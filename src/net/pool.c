@@ -338,6 +338,7 @@ static void serve(struct ifl_pool *p)
 {
   if (p->serving) return;
   p->serving = true;
+  p->users++; /* an exchange that ends at once may be the last thing that keeps the pool */
   while (p->first != NULL) {
     ifl_exchange *x = p->first;
     struct ifl_link *l = x->fresh ? NULL : take_idle(p);
@@ -352,6 +353,8 @@ static void serve(struct ifl_pool *p)
     }
   }
   p->serving = false;
+  p->users--;
+  ifl_pool_tidy(p);
 }
 
 void ifl_pool_enter(struct ifl_pool *p, ifl_exchange *x, bool front)
@@ -378,7 +381,9 @@ void ifl_pool_release(struct ifl_link *l, bool reusable)
 {
   struct ifl_pool *p = l->pool;
   l->user = NULL;
-  if (reusable && p->client->stats.idle < IFL_IDLE_MAX && p->open <= p->cap) put_idle(l);
+  if (l->server_keep == 0 || p->client->stats.idle >= IFL_IDLE_MAX || p->open > p->cap)
+    reusable = false;
+  if (reusable) put_idle(l);
   else link_free(l);
   serve(p);
 }

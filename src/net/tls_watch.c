@@ -42,9 +42,9 @@ static void on_info(const SSL *ssl, int where, int value)
     w->done = true;
     w->resumed = SSL_session_reused(ssl) == 1;
   }
-  if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && value >> 8 == SSL3_AL_FATAL &&
-      w->alert < 0)
-    w->alert = value & 0xff;
+  if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
+  if ((value & 0xff) == SSL_AD_CLOSE_NOTIFY) w->closed = true;
+  else if (value >> 8 == SSL3_AL_FATAL && w->alert < 0) w->alert = value & 0xff;
 }
 
 /* OpenSSL asks for a certificate when the server did; the SSL_CTX has it already, if there is one. */

@@ -13,6 +13,7 @@ struct ifl_tls_watch {
   bool asked;        /* the server asked for a client certificate */
   bool done;         /* the handshake ended well */
   bool resumed;      /* … with a session of an earlier connection */
+  bool closed;       /* close_notify came: the end is the peer's wish, not somebody's scissors */
   char leaf[160];    /* subjects */
   char subject[160]; /* of the certificate at depth */
   char issuer[160];  /* of that certificate: who is missing when the issuer was not found */
