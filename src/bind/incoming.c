@@ -368,22 +368,26 @@ static int on_error(lua_State *L)
   return describe(L);
 }
 
+/* A client that left is everyday, a handler that does not answer is a defect. */
+static void complain(lua_State *L, const struct request *r, const char *what, const char *why)
+{
+  bool failed = r->in != NULL && ifl_incoming_failed(r->in);
+  ifl_log_write(ifl_loop_log(ifl_loop(L)), failed ? IFL_LOG_DEBUG : IFL_LOG_ERROR, "server",
+                "a request handler %s%s", what, why);
+}
+
 /* Stack: message handler, request, then the error if there was one. */
 static int served(lua_State *L, int status, lua_KContext ctx)
 {
   struct request *r = luaL_checkudata(L, 2, REQUEST);
-  struct ifl_log *log = ifl_loop_log(ifl_loop(L));
   (void)ctx;
-  if (status != LUA_OK && status != LUA_YIELD) {
-    if (is_canceled(L, -1)) {
-      if (r->in != NULL) ifl_incoming_abort(r->in);
-    } else {
-      const char *text = lua_tostring(L, -1);
-      ifl_log_write(log, IFL_LOG_ERROR, "server", "a request handler failed: %s",
-                    text != NULL ? text : "(no text)");
-    }
+  if (status == LUA_OK || status == LUA_YIELD) {
+    if (r->in != NULL) complain(L, r, "ended without an answer", "");
+  } else if (!is_canceled(L, -1)) {
+    const char *text = lua_tostring(L, -1);
+    complain(L, r, "failed: ", text != NULL ? text : "(no text)");
   } else if (r->in != NULL) {
-    ifl_log_write(log, IFL_LOG_ERROR, "server", "a request handler ended without an answer");
+    ifl_incoming_abort(r->in);
   }
   give_back(r);
   return 0;

@@ -86,6 +86,8 @@ int ifl_incoming_write(ifl_incoming *in, const void *data, size_t n,
                        void (*sent)(void *payload, int rc), void *payload, iflow_error *err);
 /* Cuts the connection (by RST) without an answer: faults on demand. */
 void ifl_incoming_abort(ifl_incoming *in);
+/* The peer is gone or its body broke: no answer of the owner's is expected any more. */
+bool ifl_incoming_failed(const ifl_incoming *in);
 /* Called once when the peer is gone before the answer was complete. */
 void ifl_incoming_on_gone(ifl_incoming *in, void (*gone)(void *payload), void *payload);
 /* The owner is done with it: an unanswered one gets a 500 (408 when its body stalled, 400 when

@@ -137,8 +137,8 @@ static bool must_close(const struct ifl_conn *c, const struct ifl_headers *h)
 {
   const struct ifl_incoming *in = &c->in;
   int64_t length = ifl_http1_length(c->parser);
-  if (in->close || !in->keep_alive || c->eof || in->broken.code != 0 || c->server->closing)
-    return true;
+  if (in->close || !in->keep_alive || in->broken.code != 0 || c->server->closing) return true;
+  if (c->eof && c->plain.len == 0) return true; /* nothing more comes, not even pipelined */
   /* The peer may send the body or leave it: what comes next would be a guess. */
   if (in->expect && in->body_received == 0) return true;
   if (!in->body_done && length - in->body_received > IFL_DISCARD_MAX) return true;

@@ -187,6 +187,11 @@ const char *ifl_incoming_tls_version(const ifl_incoming *in)
   return in->conn->tls_version;
 }
 
+bool ifl_incoming_failed(const ifl_incoming *in)
+{
+  return in->conn->dead || in->broken.code != 0;
+}
+
 void ifl_incoming_on_gone(ifl_incoming *in, void (*gone)(void *payload), void *payload)
 {
   in->gone = gone;
