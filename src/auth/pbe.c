@@ -139,6 +139,11 @@ static void *parameters(const X509_ALGOR *algorithm, const ASN1_ITEM *item)
   return ASN1_item_unpack(value, item);
 }
 
+static uint64_t times(uint64_t n, uint64_t factor)
+{
+  return n <= UINT64_MAX / factor ? n * factor : UINT64_MAX;
+}
+
 static int plan_pbe1(struct plan *out, const X509_ALGOR *algorithm, bool pkcs12, iflow_error *err)
 {
   PBEPARAM *par = parameters(algorithm, ASN1_ITEM_rptr(PBEPARAM));
@@ -146,15 +151,17 @@ static int plan_pbe1(struct plan *out, const X509_ALGOR *algorithm, bool pkcs12,
   bool ok = par != NULL && (par->iter == NULL || ASN1_INTEGER_get_uint64(&n, par->iter) == 1);
   PBEPARAM_free(par);
   if (!ok) return fail_parameters(err);
-  out->rounds = pkcs12 && n < UINT64_MAX / 2 ? 2 * n : n; /* key and iv are derived one by one */
+  out->rounds = times(n, pkcs12 ? 3 : 1); /* two blocks for the key, one for the iv */
   return 0;
 }
 
 static bool plan_pbkdf2(struct plan *out, const X509_ALGOR *kdf)
 {
   PBKDF2PARAM *par = parameters(kdf, ASN1_ITEM_rptr(PBKDF2PARAM));
-  bool ok = par != NULL && ASN1_INTEGER_get_uint64(&out->rounds, par->iter) == 1;
+  uint64_t n = 0;
+  bool ok = par != NULL && ASN1_INTEGER_get_uint64(&n, par->iter) == 1;
   PBKDF2PARAM_free(par);
+  out->rounds = times(n, 2); /* a key of 256 bits is two blocks of SHA-1 */
   return ok;
 }
 

@@ -129,17 +129,24 @@ static int verify(PKCS12 *file, struct ifl_pbe *pbe, iflow_error *err)
 {
   const ASN1_INTEGER *iterations = NULL;
   const X509_ALGOR *algorithm = NULL;
+  const ASN1_OBJECT *digest = NULL;
   uint64_t rounds = 1;
   if (!PKCS12_mac_present(file)) return 0; /* then decryption and the key's match must do */
   PKCS12_get0_mac(NULL, &algorithm, NULL, &iterations, file);
+  X509_ALGOR_get0(&digest, NULL, NULL, algorithm);
   if (iterations != NULL && ASN1_INTEGER_get_uint64(&rounds, iterations) != 1)
     return ifl_fail(err, IFLOW_ECERT, "its integrity check is damaged");
   int rc = ifl_pbe_spend(pbe, rounds, err);
   if (rc < 0) return rc;
   if (PKCS12_verify_mac(file, pbe->pass, (int)pbe->pass_len) == 1) return 0;
-  if (ifl_pbe_unsupported()) return ifl_pbe_fail_unsupported(err, "an unknown digest");
+  if (ifl_pbe_unsupported())
+    return ifl_fail(err, IFLOW_ECERT,
+                    "its integrity is checked with %s, which OpenSSL does not offer",
+                    OBJ_nid2ln(OBJ_obj2nid(digest)));
   if (pbe->pass_len > 0) return verify_fail(pbe, err);
   const char *other = pbe->pass == NULL ? "" : NULL;
+  rc = ifl_pbe_spend(pbe, rounds, err);
+  if (rc < 0) return rc;
   if (PKCS12_verify_mac(file, other, 0) != 1) return verify_fail(pbe, err);
   pbe->pass = other;
   return 0;
