@@ -76,11 +76,13 @@ local function send_all(tenant, orders)
 end
 
 local function summarize(answers, errors)
-  local sum = { sent = answers.n, delivered = 0, rejected = 0, retryable = 0, in_doubt = 0 }
+  local sum = { sent = answers.n, delivered = 0, rejected = 0, retryable = 0, in_doubt = 0,
+    refused = 0 }
   for i = 1, answers.n do
     local answer = answers[i]
     local outcome = answer and answer.outcome or errors[i].outcome
     sum[outcome] = sum[outcome] + 1
+    if not answer and iflow.error.exit_code(errors[i]) == 3 then sum.refused = sum.refused + 1 end
     sum.first = sum.first or answer and answer.message_id
     sum.last = answer and answer.message_id or sum.last
   end
@@ -94,7 +96,9 @@ local function report(sum, as_json)
   print(("first message id %s, last %s"):format(sum.first or "unknown", sum.last or "unknown"))
 end
 
+-- 3 when credentials were refused and nothing could be sent, else the worst that is left to do.
 local function exit_code(sum)
+  if sum.refused > 0 and sum.delivered == 0 then return 3 end
   return sum.in_doubt > 0 and 5 or sum.rejected > 0 and 1 or sum.retryable > 0 and 4 or 0
 end
 

@@ -26,9 +26,22 @@ function output:warn(text)
   self:note(self.name .. ": warning: " .. text)
 end
 
+-- What a peer sent may be no UTF-8, but JSON is: foreign bytes become "?".
+local function readable(value)
+  if type(value) == "string" then
+    return utf8.len(value) and value or (value:gsub("[\x80-\xff]", "?"))
+  elseif type(value) ~= "table" then
+    return value
+  end
+  local copy = {}
+  for key, item in pairs(value) do copy[key] = readable(item) end
+  return setmetatable(copy, getmetatable(value))
+end
+
 --- A value as one line of JSON on standard output.
 function output:json(value)
-  self:print(assert(json.encode(value, { sort = true })))
+  local options = { sort = true }
+  self:print(json.encode(value, options) or assert(json.encode(readable(value), options)))
 end
 
 --- The result of a command: `value` with --json, otherwise what `text()` prints.
@@ -95,7 +108,7 @@ end
 local function public(err)
   local part = {}
   for _, key in ipairs { "code", "message", "hint", "retryable", "outcome", "status",
-    "message_id", "retry_after" } do
+    "message_id", "retry_after", "body" } do
     part[key] = err[key]
   end
   return part

@@ -73,6 +73,14 @@ describe("output:fail", function()
     assert.equal(4, code)
   end)
 
+  it("stays JSON whatever a peer sent", function()
+    local out = caught(true, function(o)
+      return o:fail(err { body = "caf\xe9", message_id = "AG\xff" })
+    end)
+    local got = core.json.decode(out).error
+    assert.same({ "caf?", "AG?" }, { got.body, got.message_id })
+  end)
+
   it("has an exit code for every known code and for foreign ones", function()
     local o = output.new "iflow spec"
     for _, code in ipairs(core.error.codes()) do
