@@ -252,6 +252,7 @@ static int f_request(lua_State *L)
   op->body_fd = op->save_fd = -1;
   op->opened = true;
   ifl_headers_init(&op->headers);
+  lua_toclose(L, 2); /* freed at once, also when it is cancelled or an iterator raises */
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 2, OPTIONS); /* what is borrowed lives as long as the request */
   if (read_options(L, op, &op->err) < 0) return ifl_pusherror(L, &op->err);
@@ -262,7 +263,7 @@ static int f_request(lua_State *L)
   return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
 }
 
-static int op_gc(lua_State *L) /* __gc and __cancel */
+static int op_gc(lua_State *L) /* __gc and __close */
 {
   struct op *op = luaL_checkudata(L, 1, REQUEST);
   if (!op->opened) return 0;
@@ -305,7 +306,7 @@ int ifl_open_http(lua_State *L)
   static const luaL_Reg funcs[] = {
     { "request", f_request }, { "stats", f_stats }, { "drop_idle", f_drop_idle }, { NULL, NULL }
   };
-  static const luaL_Reg meta[] = { { "__gc", op_gc }, { "__cancel", op_gc }, { NULL, NULL } };
+  static const luaL_Reg meta[] = { { "__gc", op_gc }, { "__close", op_gc }, { NULL, NULL } };
   ifl_newclass(L, REQUEST, NULL, meta);
   luaL_newlib(L, funcs);
   return 1;
