@@ -86,8 +86,12 @@ return function(functions, options)
   end
   options = options or {}
   suggest.check_keys(options, { "limit" })
+  local limit = options.limit or LIMIT
+  if math.type(limit) ~= "integer" or limit < 1 then
+    error("the limit of iflow.all is a whole number from 1", 2)
+  end
   local self <close> = setmetatable({ children = {}, results = {} }, group)
-  self:start(iterate(functions), options.limit or LIMIT)
+  self:start(iterate(functions), limit)
   self:wait()
   if self.failure then guarded.results(self.failure) end
   return self.results, self.errors
