@@ -3,6 +3,7 @@
 local async = require "spec.support.async"
 local core = require "iflow.core"
 local mpl = require "iflow.sandbox.mpl"
+local process = require "spec.support.process"
 local support = require "spec.support.sandbox"
 
 -- Runs body(sb, call) with a sandbox; call(fields) sends a POST as a client with `roles`.
@@ -289,6 +290,28 @@ describe("the size", function()
     local answer = call { body = ("x"):rep(size) }
     assert.equal(tostring(size), answer.headers["x-received"])
     assert.equal(500000, #answer.body)
+  end))
+
+  it("is kept by a flow that streams, too", with(function(sb, call)
+    local flow = support.echo(sb, { csrf = false, stream = true, max_size = 4, process =
+      function(exchange)
+        while exchange:read() do end
+        return 200
+      end })
+    assert.equal("Message body exceeds configured size limit (0.0 MB)...", call({}).body)
+    assert.is_nil(sb:counters().flows[flow.name])
+    local pieces = { "hel", "lo" }
+    local answer = call { body = function() return table.remove(pieces, 1) end }
+    assert.equal(500, answer.status)
+    assert.matches("MPL ID", answer.body)
+  end))
+
+  it("must be announced", with(function(sb, _, key)
+    support.echo(sb, { csrf = false })
+    local result = process.run { "curl", "-sS", "--cacert", sb.endpoints.cacert, "-X", "POST",
+      "-o", "/dev/null", "-w", "%{http_code}", "-u",
+      key.oauth.clientid .. ":" .. key.oauth.clientsecret, key.oauth.url .. "/http/echo" }
+    assert.equal("411", result.out)
   end))
 end)
 

@@ -147,6 +147,15 @@ describe("a token by certificate", function()
     end
   end))
 
+  it("is refused for a certificate that is not for clients", async(function()
+    local sb <close> = support.start()
+    local own = support.foreign_identity(sb, "both", { client_auth = false, server_auth = true })
+    local key = support.key(sb, "external", { x509 = own.leaf })
+    assert.same({ 401, "unauthorized" }, (refusal(sb, "token_cert", {
+      identity = support.identity(own),
+      form = GRANT .. "&client_id=" .. escape(key.oauth.clientid) })))
+  end))
+
   it("is refused without the certificate, and on the host that never asks for one", async(function()
     local sb <close> = support.start()
     local key = support.key(sb, "certificate")
