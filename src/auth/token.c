@@ -206,6 +206,10 @@ static int read_answer(struct ifl_kept_token *out, ifl_token_source *s, const if
   if (broken != NULL && broken->code != IFLOW_EHTTPLIMIT) {
     *err = *broken;
     ifl_credential_advise(err, s->opts.credential);
+    if (err->code == IFLOW_EDNS)
+      ifl_hint(err,
+               "compare region and subdomain of tokenurl and url in the service key; else check "
+               "the DNS server of this machine");
     return err->code;
   }
   if (broken == NULL && body != NULL) reply.body = body->data, reply.len = body->len;

@@ -144,6 +144,11 @@ static void advise_rejected(iflow_error *err, const struct saying *s, const char
   else if (o->secret == NULL && unseen)
     ifl_hint(err, "no certificate reached the server: check extended key usage clientAuth, dates "
                   "and that the chain is complete");
+  else if (o->secret != NULL && strstr(host, ".cert.") != NULL)
+    ifl_hint(err,
+             "the host '%s' asks for a certificate, but the service key holds a secret: its "
+             "tokenurl belongs to the host without '.cert.'",
+             host);
   else if (o->secret == NULL)
     ifl_hint(err, "the certificate is in no service key of this client id, or it has expired: "
                   "check its dates and create or download the key again");

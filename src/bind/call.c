@@ -42,7 +42,7 @@ struct op {
   int body_fd, save_fd;   /* 0: none (never a standard stream of ours) */
   char *save_path, *part; /* the answer is written to part, then renamed; NULL: written in place */
   bool has_piece;         /* the first piece waits in UV_PIECE */
-  bool performed, wanted, rewound, done;
+  bool performed, rewound, done;
   bool failed; /* the script's iterator gave an error, which is in UV_FAILURE */
   iflow_error err;
 };
@@ -61,7 +61,6 @@ static void on_done(void *payload, ifl_call *call, const iflow_error *err)
 static void on_want(void *payload)
 {
   struct op *op = payload;
-  op->wanted = true;
   ifl_wait_done(&op->wait);
 }
 
@@ -225,31 +224,36 @@ static void fail(lua_State *L, struct op *op)
   op->failed = op->done = true;
 }
 
+/* Feeds the piece in UV_PIECE: a string, or nil for the end. */
+static void feed(lua_State *L, struct op *op)
+{
+  iflow_error err = { 0 };
+  size_t n = 0;
+  lua_getiuservalue(L, 1, UV_PIECE);
+  const char *piece = lua_tolstring(L, -1, &n);
+  op->has_piece = false;
+  if (ifl_call_feed(op->call, piece, n, piece == NULL, &err) < 0) {
+    ifl_pusherrortable(L, &err);
+    fail(L, op);
+  }
+  lua_pop(L, 1);
+}
+
 /* What the iterator gave is on top: piece and, after a nil, perhaps an error. Both are popped. */
 static void take_piece(lua_State *L, struct op *op)
 {
-  size_t n = 0;
-  if (op->done) { /* the answer came while the iterator waited */
+  if (op->done || op->rewound) { /* while the iterator waited: the piece is of no use any more */
     lua_pop(L, 2);
-    return;
-  }
-  if (lua_isnil(L, -2) && !lua_isnil(L, -1)) {
+  } else if (lua_isnil(L, -2) && !lua_isnil(L, -1)) {
     fail(L, op);
     lua_pop(L, 1);
-    return;
-  }
-  if (!lua_isnil(L, -2) && lua_type(L, -2) != LUA_TSTRING)
+  } else if (lua_isnil(L, -2) || lua_type(L, -2) == LUA_TSTRING) {
+    op->has_piece = lua_isnil(L, -2) || lua_rawlen(L, -2) > 0; /* an empty one says nothing */
+    lua_pop(L, 1);
+    lua_setiuservalue(L, 1, UV_PIECE);
+  } else {
     ifl_raise(L, "a body's iterator must give strings, got %s", luaL_typename(L, -2));
-  const char *piece = lua_tolstring(L, -2, &n);
-  if (piece == NULL || n > 0) { /* an empty piece says nothing: the next one is asked for */
-    op->wanted = false;
-    iflow_error err = { 0 };
-    if (ifl_call_feed(op->call, piece, n, piece == NULL, &err) < 0) {
-      ifl_pusherrortable(L, &err);
-      fail(L, op);
-    }
   }
-  lua_pop(L, 2);
 }
 
 static int piece_k(lua_State *L, int status, lua_KContext ctx)
@@ -285,19 +289,15 @@ static int step_k(lua_State *L, int status, lua_KContext ctx)
 static int step(lua_State *L, struct op *op)
 {
   while (!op->done) {
-    if (!op->wanted) {
-      ifl_wait_begin(L, &op->wait);
-      return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
-    }
     if (op->rewound) {
       lua_getiuservalue(L, 1, UV_BODY);
       lua_callk(L, 0, 1, (lua_KContext)op, fresh_k);
       take_iterator(L, op);
+    } else if (!ifl_call_wants(op->call)) {
+      ifl_wait_begin(L, &op->wait);
+      return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
     } else if (op->has_piece) {
-      op->has_piece = false;
-      lua_getiuservalue(L, 1, UV_PIECE);
-      lua_pushnil(L);
-      take_piece(L, op);
+      feed(L, op);
     } else {
       lua_getiuservalue(L, 1, UV_ITERATOR);
       lua_callk(L, 0, 2, (lua_KContext)op, piece_k);
@@ -315,19 +315,11 @@ static void sort_out_body(lua_State *L, struct op *op)
   if (lua_type(L, -2) == LUA_TFUNCTION) {
     op->opts.body_repeatable = true;
     lua_pop(L, 1);
-    lua_setiuservalue(L, 1, UV_ITERATOR);
-  } else if (lua_isnil(L, -2) && !lua_isnil(L, -1)) {
-    fail(L, op);
-    lua_pop(L, 1);
-  } else if (lua_isnil(L, -2) || lua_type(L, -2) == LUA_TSTRING) {
-    op->has_piece = true;
-    lua_pop(L, 1);
-    lua_setiuservalue(L, 1, UV_PIECE);
-    lua_getiuservalue(L, 1, UV_BODY);
-    lua_setiuservalue(L, 1, UV_ITERATOR);
   } else {
-    ifl_raise(L, "a body's iterator must give strings, got %s", luaL_typename(L, -2));
+    take_piece(L, op);
+    lua_getiuservalue(L, 1, UV_BODY);
   }
+  lua_setiuservalue(L, 1, UV_ITERATOR);
 }
 
 static int start(lua_State *L, struct op *op)

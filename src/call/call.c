@@ -6,48 +6,16 @@
  * The way is driven by advance(): it starts what is missing next and returns; the callback of that
  * comes back to it. Whatever ends the call goes through finish(), which tells the owner in the next
  * turn, never inside ifl_call_start. */
-#include "call/call.h"
+#include "call/call_private.h"
 
 #include "auth/jwt.h"
 #include "auth/token_request.h"
-#include "base/digest.h"
 #include "base/error.h"
-#include "call/tenant_private.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define URL_MAX           (16 * 1024)
-#define AUTHORIZATION_MAX (IFL_TOKEN_MAX + 64)
-#define ROLES_MAX         400
-
-struct ifl_call {
-  iflow_loop *loop;
-  ifl_tenant *tenant; /* a reference */
-  struct ifl_call_opts opts;
-  char *method;
-  struct ifl_url url;
-  struct ifl_headers headers; /* the user's, but for: */
-  char *own_cookie;           /* NULL, or the user's Cookie */
-  int *expect;
-  void (*done)(void *payload, ifl_call *call, const iflow_error *err);
-  void *payload;
-
-  ifl_token_wait *token_wait;
-  ifl_secret *access; /* of auth token: what was sent, or will be */
-  ifl_csrf_session *session;
-  ifl_csrf_wait *csrf_wait;
-  uint64_t generation; /* of the session, when the request was sent */
-  ifl_exchange *exchange;
-  bool csrf_required; /* the endpoint said so, and the handshake is still to come */
-  bool repaired[IFL_REPAIR_ROLE + 1];
-
-  bool ended;
-  struct ifl_soon soon;
-  struct ifl_verdict verdict;
-};
+#define ROLES_MAX 400
 
 static void advance(ifl_call *c);
 
@@ -63,6 +31,7 @@ static void tell(void *payload)
 static void finish(ifl_call *c, const struct ifl_verdict *v)
 {
   if (v != &c->verdict) c->verdict = *v;
+  ifl_credential_advise(&c->verdict.err, c->tenant->credential);
   c->ended = true;
   ifl_loop_op_end(c->loop);
   ifl_soon(c->loop, &c->soon, tell, c);
@@ -76,60 +45,7 @@ static void finish_unsent(ifl_call *c, const iflow_error *err)
   finish(c, &c->verdict);
 }
 
-/* ---- what is sent ---------------------------------------------------------------------------- */
-
-static int add_basic(struct ifl_buf *out, const ifl_service_key *key, iflow_error *err)
-{
-  const ifl_secret *secret = ifl_service_key_secret(key);
-  struct ifl_buf pair = IFL_BUF_INIT(AUTHORIZATION_MAX / 2);
-  int rc =
-      ifl_buf_addf(&pair, err, "%s:%s", ifl_service_key_client_id(key), ifl_secret_data(secret));
-  if (rc == 0) rc = ifl_buf_adds(out, "Basic ", err);
-  if (rc == 0) rc = ifl_buf_reserve(out, ifl_base64_size(pair.len), err);
-  if (rc == 0) out->len += ifl_base64(out->data + out->len, pair.data, pair.len);
-  ifl_buf_wipe(&pair);
-  return rc;
-}
-
-/* The value of Authorization; stays empty for a direct certificate. */
-static int authorization(struct ifl_buf *out, const ifl_call *c, iflow_error *err)
-{
-  if (c->opts.auth == IFL_AUTH_CERTIFICATE) return 0;
-  if (c->opts.auth == IFL_AUTH_BASIC) return add_basic(out, c->tenant->key, err);
-  return ifl_buf_addf(out, err, "Bearer %s", ifl_secret_data(c->access));
-}
-
-static int64_t pick(int64_t call_ms, int64_t tenant_ms, int64_t default_ms)
-{
-  return call_ms > 0 ? call_ms : tenant_ms > 0 ? tenant_ms : default_ms;
-}
-
-/* Where and how, which the CSRF handshake shares; method, headers and body are still missing. */
-static void fill_request(struct ifl_request *r, const ifl_call *c)
-{
-  const struct ifl_call_opts *o = &c->opts;
-  const ifl_tenant *t = c->tenant;
-  bool tls_credential = o->auth == IFL_AUTH_CERTIFICATE;
-  ifl_request_init(r);
-  r->url = &c->url;
-  r->identity = tls_credential ? t->tls_identity : t->identity;
-  r->credential = tls_credential ? t->credential : NULL;
-  r->cafile = t->cafile;
-  r->proxy = t->proxy;
-  r->proxy_userpwd = t->proxy_userpwd;
-  r->connections = t->connections;
-  r->connect_timeout_ms = pick(o->connect_timeout_ms, t->connect_timeout_ms, r->connect_timeout_ms);
-  r->timeout_ms = pick(o->timeout_ms, t->timeout_ms, r->timeout_ms);
-  r->stall_timeout_ms = pick(o->stall_timeout_ms, t->stall_timeout_ms, r->stall_timeout_ms);
-  r->queue_timeout_ms = pick(o->queue_timeout_ms, t->queue_timeout_ms, r->queue_timeout_ms);
-  r->verbose = t->verbose;
-}
-
-static bool is_modifying(const char *method)
-{
-  return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 &&
-         strcmp(method, "OPTIONS") != 0;
-}
+/* ---- the request ------------------------------------------------------------------------------- */
 
 static bool body_is_once(const ifl_call *c)
 {
@@ -139,25 +55,8 @@ static bool body_is_once(const ifl_call *c)
 static void on_want(void *payload)
 {
   ifl_call *c = payload;
+  c->wants = true;
   c->opts.body.want(c->payload);
-}
-
-static int send_headers(struct ifl_headers *h, const ifl_call *c, iflow_error *err)
-{
-  struct ifl_buf auth = IFL_BUF_INIT(AUTHORIZATION_MAX);
-  int rc = authorization(&auth, c, err);
-  if (rc == 0 && auth.len > 0)
-    rc = ifl_headers_add(h, "Authorization", 13, auth.data, auth.len, err);
-  for (size_t i = 0; i < c->headers.count && rc == 0; i++) {
-    const char *name = ifl_headers_name(&c->headers, i), *value = ifl_headers_value(&c->headers, i);
-    rc = ifl_headers_add(h, name, strlen(name), value, strlen(value), err);
-  }
-  if (rc == 0 && c->session != NULL)
-    rc = ifl_csrf_apply(h, c->session, &c->url, c->own_cookie, err);
-  else if (rc == 0 && c->own_cookie != NULL)
-    rc = ifl_headers_add(h, "Cookie", 6, c->own_cookie, strlen(c->own_cookie), err);
-  ifl_buf_wipe(&auth);
-  return rc;
 }
 
 static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken);
@@ -167,9 +66,9 @@ static void send_request(ifl_call *c)
   struct ifl_request r;
   struct ifl_headers headers;
   iflow_error err = { 0 };
-  fill_request(&r, c);
+  ifl_call_fill_request(&r, c);
   ifl_headers_init(&headers);
-  int rc = send_headers(&headers, c, &err);
+  int rc = ifl_call_headers_to_send(&headers, c, &err);
   r.method = c->method;
   r.headers = &headers;
   r.body = c->opts.body;
@@ -251,7 +150,6 @@ static void judge(ifl_call *c, struct ifl_ending *end)
   char roles[ROLES_MAX];
   if (end->status == 403) end->roles = roles_of(roles, c);
   ifl_judge(&c->verdict, end);
-  ifl_credential_advise(&c->verdict.err, c->tenant->credential);
   finish(c, &c->verdict);
 }
 
@@ -274,6 +172,7 @@ static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken)
     return;
   }
   c->exchange = NULL;
+  c->wants = false;
   ifl_exchange_free(x);
   if (taken) c->opts.rewind(c->payload);
   advance(c);
@@ -332,15 +231,15 @@ static void on_csrf(void *payload, const struct ifl_verdict *failed, enum ifl_re
 /* True when the session is as it has to be; otherwise a handshake goes on, or the call has ended. */
 static bool have_csrf(ifl_call *c)
 {
-  struct ifl_buf auth = IFL_BUF_INIT(AUTHORIZATION_MAX);
+  struct ifl_buf auth = IFL_BUF_INIT(IFL_AUTHORIZATION_MAX);
   char roles[ROLES_MAX];
   struct ifl_request like;
   iflow_error err = { 0 };
   if (c->session == NULL || c->opts.csrf == IFL_CSRF_NEVER) return true;
   if (ifl_csrf_state_of(c->session) != IFL_CSRF_UNKNOWN) return true;
   if (!c->csrf_required && c->opts.csrf != IFL_CSRF_ALWAYS && !body_is_once(c)) return true;
-  fill_request(&like, c);
-  int rc = authorization(&auth, c, &err);
+  ifl_call_fill_request(&like, c);
+  int rc = ifl_call_authorization(&auth, c, &err);
   struct ifl_csrf_request r = { .like = &like,
                                 .authorization = auth.len > 0 ? auth.data : NULL,
                                 .auth = c->opts.auth,
@@ -379,61 +278,6 @@ static int check_credential(const ifl_tenant *t, enum ifl_auth auth, iflow_error
   return 0;
 }
 
-static bool is_absolute(const char *to)
-{
-  return strncasecmp(to, "https://", 8) == 0 || strncasecmp(to, "http://", 7) == 0;
-}
-
-static int build_url(ifl_call *c, const struct ifl_call_opts *o, iflow_error *err)
-{
-  struct ifl_buf text = IFL_BUF_INIT(URL_MAX);
-  int rc;
-  if (o->to == NULL || o->to[0] == '\0')
-    return ifl_fail(err, IFLOW_EINVAL, "a call needs an address in 'to'");
-  if (is_absolute(o->to)) rc = ifl_buf_adds(&text, o->to, err);
-  else if (c->tenant->url == NULL)
-    rc = ifl_fail(err, IFLOW_EINVAL, "'%.200s' is a path, but the service key has no url", o->to);
-  else rc = ifl_buf_addf(&text, err, "%s%s%s", c->tenant->url, o->to[0] == '/' ? "" : "/", o->to);
-  if (rc == 0 && o->query != NULL && o->query[0] != '\0')
-    rc = ifl_buf_addf(&text, err, "%c%s", strchr(o->to, '?') != NULL ? '&' : '?', o->query);
-  if (rc == 0) rc = ifl_url_parse(&c->url, text.data, err);
-  ifl_buf_done(&text);
-  return rc;
-}
-
-/* Copies the user's fields. A Cookie is kept aside to be joined with the session's; an X-CSRF-Token
- * means that the user does the handshake. */
-static int copy_headers(ifl_call *c, const struct ifl_headers *from, iflow_error *err)
-{
-  int rc = 0;
-  for (size_t i = 0; from != NULL && i < from->count && rc == 0; i++) {
-    const char *name = ifl_headers_name(from, i), *value = ifl_headers_value(from, i);
-    if (strcasecmp(name, "Authorization") == 0) {
-      rc = ifl_fail(err, IFLOW_EHEADER, "the field Authorization is made by the call (see auth)");
-    } else if (strcasecmp(name, "Cookie") == 0 && c->own_cookie == NULL) {
-      c->own_cookie = strdup(value);
-      if (c->own_cookie == NULL) rc = ifl_fail_nomem(err);
-    } else {
-      if (strcasecmp(name, "X-CSRF-Token") == 0) c->opts.csrf = IFL_CSRF_NEVER;
-      rc = ifl_headers_add(&c->headers, name, strlen(name), value, strlen(value), err);
-    }
-  }
-  return rc;
-}
-
-static int copy_opts(ifl_call *c, const struct ifl_call_opts *o, iflow_error *err)
-{
-  c->opts = *o;
-  c->opts.headers = NULL; /* borrowed for the start only: */
-  c->opts.to = c->opts.query = c->opts.method = NULL;
-  c->opts.expect = NULL;
-  c->method = strdup(o->method);
-  c->expect = calloc(o->expect_count + 1, sizeof *c->expect);
-  if (c->method == NULL || c->expect == NULL) return ifl_fail_nomem(err);
-  for (size_t i = 0; i < o->expect_count; i++) c->expect[i] = o->expect[i];
-  return copy_headers(c, o->headers, err);
-}
-
 int ifl_call_start(ifl_call **out, ifl_tenant *tenant, const struct ifl_call_opts *opts,
                    void (*done)(void *payload, ifl_call *call, const iflow_error *err),
                    void *payload, iflow_error *err)
@@ -448,9 +292,8 @@ int ifl_call_start(ifl_call **out, ifl_tenant *tenant, const struct ifl_call_opt
   c->done = done;
   c->payload = payload;
   c->ended = true; /* until it has begun */
-  rc = copy_opts(c, opts, err);
-  if (rc == 0) rc = build_url(c, opts, err);
-  if (rc == 0 && is_modifying(c->method))
+  rc = ifl_call_copy_opts(c, opts, err);
+  if (rc == 0 && ifl_call_is_modifying(c))
     rc = ifl_csrf_open(&c->session, &tenant->csrfs, opts->auth, &c->url, err);
   if (rc < 0) {
     ifl_call_free(c);
@@ -482,10 +325,15 @@ void ifl_call_free(ifl_call *c)
   free(c);
 }
 
+bool ifl_call_wants(const ifl_call *c)
+{
+  return c->wants && !c->ended;
+}
+
 int ifl_call_feed(ifl_call *c, const char *data, size_t n, bool last, iflow_error *err)
 {
-  if (c->exchange == NULL || c->ended)
-    return ifl_fail(err, IFLOW_ECLOSED, "the call does not take a body now");
+  if (!ifl_call_wants(c)) return ifl_fail(err, IFLOW_EINVAL, "the call asks for no chunk now");
+  c->wants = false;
   return ifl_exchange_feed(c->exchange, data, n, last, err);
 }
 

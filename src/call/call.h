@@ -37,6 +37,8 @@ int ifl_call_start(ifl_call **out, ifl_tenant *tenant, const struct ifl_call_opt
                    void (*done)(void *payload, ifl_call *call, const iflow_error *err),
                    void *payload, iflow_error *err);
 void ifl_call_free(ifl_call *call); /* cancels in any state; done never runs afterwards */
+/* STREAM: whether a chunk may be fed. Between a want and its feed a repair may begin anew. */
+bool ifl_call_wants(const ifl_call *call);
 int ifl_call_feed(ifl_call *call, const char *data, size_t n, bool last, iflow_error *err);
 
 /* Of a done call; borrowed until it is freed. */

@@ -171,6 +171,24 @@ describe("a body from an iterator", function()
       assert.equal(2, fake.tokens)
     end))
 
+  it("keeps a piece that was asked for, but comes after the repair has begun", async(function()
+    local fake <close> = fake_tenant.start {
+      runtime = function(req, n)
+        if n > 1 then return req:answer(200, nil, req:body()) end
+        iflow.sleep(1.2) -- longer than anybody waits for 100 Continue
+        return req:answer(401)
+      end,
+    }
+    local n = 0
+    local answer = assert(call(fake, { body = function()
+      n = n + 1
+      if n == 2 then iflow.sleep(1.4) end
+      return ({ "", "one", "two" })[n]
+    end }))
+    assert.equal("onetwo", answer.body)
+    assert.equal(1, answer.repairs)
+  end))
+
   it("gets its CSRF token before the first byte", async(function()
     local methods = {}
     local fake <close> = fake_tenant.start {
