@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/secret.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -176,13 +177,14 @@ int ifl_pem_next(struct ifl_pem *p, iflow_error *err)
 static int write_base64(struct ifl_buf *out, const struct ifl_buf *der, iflow_error *err)
 {
   char line[66];
-  for (size_t i = 0; i < der->len; i += 48) {
+  int rc = 0;
+  for (size_t i = 0; i < der->len && rc == 0; i += 48) {
     size_t n = ifl_base64(line, der->data + i, der->len - i < 48 ? der->len - i : 48);
     line[n++] = '\n';
-    int rc = ifl_buf_add(out, line, n, err);
-    if (rc < 0) return rc;
+    rc = ifl_buf_add(out, line, n, err);
   }
-  return 0;
+  ifl_wipe(line, sizeof line);
+  return rc;
 }
 
 int ifl_pem_write(struct ifl_buf *out, const struct ifl_pem *p, iflow_error *err)

@@ -325,7 +325,7 @@ static int get_pair(const struct doc *d, iflow_error *err)
     else rc = reorder(&pem, &b, leaf, err);
   }
   if (rc == 0) d->k->certificate = ifl_buf_take(&pem);
-  ifl_buf_done(&pem);
+  ifl_buf_wipe(&pem); /* a private key that stood in the wrong field */
   ifl_bundle_done(&b);
   return rc;
 }
