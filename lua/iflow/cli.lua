@@ -129,7 +129,8 @@ local function as_error(value, command)
 end
 
 -- Runs fn as the main task; a signal cancels every task and is the exit code once they have
--- cleaned up. Returns ok, fn's results or the error, and the exit code of a signal.
+-- cleaned up. Returns that code or nil, whether the run ended by itself, and then what xpcall of
+-- fn returned or, when a task ended the run, its error.
 local function run_until_signal(fn, host)
   local stopped_by
   local function body()
@@ -148,11 +149,11 @@ end
 
 local function run_command(command, args, out, host)
   core.log.level(args.log_level)
-  local stopped_by, alive, ok, code, err = run_until_signal(function()
+  local stopped_by, ended, ok, code, err = run_until_signal(function()
     return command.run(args, out)
   end, host)
   if stopped_by then return stopped_by end
-  if not alive then return out:fail(as_error(ok, command)) end
+  if not ended then return out:fail(as_error(ok, command)) end
   if not ok then return out:fail(as_error(code, command)) end
   if err then return out:fail(as_error(err, command)) end
   return code or 0

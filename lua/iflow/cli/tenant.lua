@@ -7,18 +7,14 @@ local tenant = {}
 
 -- curl takes the passphrase behind a colon; here no secret stands on a command line.
 local function certificate_file(word)
-  local file = io.open(word, "rb")
-  if file then
-    file:close()
-    return word
-  end
-  if word:find(":", 1, true) and io.open(word:match "^(.*):", "rb") then
+  local before_colon = word:match "^(.*):"
+  if before_colon and not core.file.stat(word) and core.file.stat(before_colon) then
     return nil, "carries a passphrase; give it with --pass-file instead"
   end
   return word
 end
 
--- As long as the user name stands in an environment variable it is not in the list of processes.
+-- A password in an environment variable is not in the list of processes, one in a word is.
 local function proxy_url(word, from_variable)
   if not from_variable and word:find "^[^/]*/*[^/@]*:[^/@]*@" then
     return nil, "carries a password; give it in the variable IFLOW_PROXY or https_proxy"

@@ -19,6 +19,17 @@ local function head_of(answer)
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
+local function write_file(path, text)
+  local file, why = io.open(path, "wb")
+  if file then
+    local written, closed
+    written, why = file:write(text)
+    closed, why = file:close(), why or "it could not be written completely"
+    if written and closed then return true end
+  end
+  return nil, errors { code = "file.io", message = ("%s: %s"):format(path, why) }
+end
+
 local function write_answer(answer, args)
   local text = (args.include and head_of(answer) or "") .. (answer.body or "")
   if not saves(args) then
@@ -26,9 +37,7 @@ local function write_answer(answer, args)
     return true
   end
   if answer.saved then return true end
-  local file <close>, why = io.open(args.output, "wb")
-  if file and file:write(text) then return true end
-  return nil, errors { code = "file.io", message = why or ("cannot write " .. args.output) }
+  return write_file(args.output, text)
 end
 
 -- JSON strings are UTF-8; other bodies come as base64.
@@ -54,8 +63,9 @@ local function delivered(answer, args, out)
   end
   local ok, err = write_answer(answer, args)
   out:note("message id: " .. (answer.message_id or "unknown"))
-  -- What was delivered must not be repeated because a local file could not be written.
-  return ok and 0 or (out:fail(err) and 2)
+  if ok then return 0 end
+  out:fail(err)
+  return 2 -- not the error's own code: what was delivered must not be repeated
 end
 
 -- An answer that came is shown as curl would show it, then what it means.
