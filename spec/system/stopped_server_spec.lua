@@ -22,9 +22,15 @@ local function start(dir)
   local key = assert(sb:create_key { instance = "orders", name = "k", type = "secret" })
   helper.options = {
     service_key = dir:write("key.json", assert(json.encode(key))), token_cache = false,
-    cacert = home .. "/ca.pem", connect_timeout = 2, timeout = 4, stall_timeout = 2,
+    cacert = home .. "/ca.pem",
   }
   return helper
+end
+
+-- A call that does not wait long.
+local function short(call)
+  call.to, call.connect_timeout, call.timeout, call.stall_timeout = "/http/orders", 1, 2, 1
+  return call
 end
 
 -- 1 MiB pieces without end; on_piece(n) is told before the n-th.
@@ -44,7 +50,7 @@ describe("a server that is stopped", function()
     local tenant <close> = assert(iflow.tenant(server.options))
     assert(tenant:token())
     server:signal "STOP"
-    local answer, err = tenant:call { to = "/http/orders", body = "x" }
+    local answer, err = tenant:call(short { body = "x" })
     assert.is_nil(answer)
     assert.equal("net.connect_timeout", err.code)
     assert.equal("retryable", err.outcome)
@@ -55,9 +61,9 @@ describe("a server that is stopped", function()
     local dir <close> = process.tempdir()
     local server <close> = start(dir)
     local tenant <close> = assert(iflow.tenant(server.options))
-    local answer, err = tenant:call { to = "/http/orders", csrf = false, body = endless(function(n)
+    local answer, err = tenant:call(short { csrf = false, body = endless(function(n)
       if n == 3 then server:signal "STOP" end
-    end) }
+    end) })
     assert.is_nil(answer)
     assert.equal("call.in_doubt", err.code)
     assert.equal("in_doubt", err.outcome)
@@ -70,7 +76,7 @@ describe("a server that is stopped", function()
     local tenant <close> = assert(iflow.tenant(server.options))
     assert(tenant:call { to = "/http/orders", body = "x" })   -- now there is a connection
     server:signal "STOP"
-    local answer, err = tenant:call { to = "/http/orders", body = "x" }
+    local answer, err = tenant:call(short { body = "x" })
     assert.is_nil(answer)
     assert.equal("in_doubt", err.outcome)
   end))
@@ -78,6 +84,7 @@ describe("a server that is stopped", function()
   it("before it answers a token request: worth a repetition", async(function()
     local dir <close> = process.tempdir()
     local server <close> = start(dir)
+    server.options.connect_timeout, server.options.timeout = 1, 2
     local tenant <close> = assert(iflow.tenant(server.options))
     server:signal "STOP"
     local token, err = tenant:token()
