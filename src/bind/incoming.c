@@ -291,11 +291,11 @@ static void set_string(lua_State *L, const char *name, const char *value)
   lua_setfield(L, -2, name);
 }
 
-void ifl_pushincoming(lua_State *L, ifl_incoming *in)
+void ifl_pushincoming(lua_State *L, ifl_incoming *(*take)(void *payload), void *payload)
 {
   struct request *r = ifl_newud(L, sizeof *r, REQUEST, 1);
+  ifl_incoming *in = r->in = take(payload);
   STACK_OF(X509) *chain = ifl_incoming_client_chain(in);
-  r->in = in;
   ifl_headers_init(&r->headers);
   ifl_buf_init(&r->piece, SIZE_MAX / 2); /* bounded by what the engine hands out at a time */
   ifl_buf_init(&r->body, BODY_MAX);

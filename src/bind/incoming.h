@@ -7,8 +7,9 @@
 #include <lua.h>
 
 void ifl_incoming_open(lua_State *L); /* makes the classes */
-/* Pushes a request and takes it over at once, so it is released also when the rest raises. */
-void ifl_pushincoming(lua_State *L, ifl_incoming *in);
+/* Pushes a request. It is taken from its queue once it has an owner that releases it, also when the
+ * rest raises. */
+void ifl_pushincoming(lua_State *L, ifl_incoming *(*take)(void *payload), void *payload);
 /* A Lua function of (handler, request): runs the handler, logs its error, and answers for it when
  * it did not. It never raises. */
 int ifl_serve_incoming(lua_State *L);

@@ -95,8 +95,9 @@ static int on_client(void *payload, STACK_OF(X509) * chain)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static ifl_incoming *take(struct server *s)
+static ifl_incoming *take(void *payload)
 {
+  struct server *s = payload;
   struct queued *q = s->first;
   if (q == NULL) return NULL;
   ifl_incoming *in = q->in;
@@ -159,7 +160,7 @@ static int start_handler(lua_State *L)
   lua_settop(L, 1);
   lua_pushcfunction(L, ifl_serve_incoming);
   lua_insert(L, 1);
-  ifl_pushincoming(L, take(s));
+  ifl_pushincoming(L, take, s);
   ifl_task_spawn(L, 2);
   return 0;
 }
@@ -176,8 +177,9 @@ static int accept_k(lua_State *L, int status, lua_KContext ctx)
     lua_pushvalue(L, 2);
     lua_pushlightuserdata(L, s);
     if (lua_pcall(L, 2, 0, 0) == LUA_OK) continue;
+    const char *why = lua_tostring(L, -1);
     ifl_log_write(ifl_loop_log(s->loop), IFL_LOG_ERROR, "server", "a handler cannot start: %s",
-                  lua_tostring(L, -1));
+                  why != NULL ? why : "(no text)");
     if (s->first == q) ifl_incoming_release(take(s)); /* it failed before it was taken */
   }
   lua_settop(L, 2);

@@ -211,6 +211,10 @@ static bool parse(struct ifl_conn *c)
   int rc = ifl_http1_feed(c->parser, c->plain.data, c->plain.len, &used, &why);
   ifl_buf_consume(&c->plain, used);
   if (rc == 0) return used > 0;
+  if (rc == IFLOW_ENOMEM) {
+    ifl_conn_cut(c, true);
+    return false;
+  }
   c->server->stats.malformed++;
   c->head_done = false; /* nonsense behind a good head in the same bytes: nobody gets to see it */
   if (c->state == IFL_CONN_REQUEST) {

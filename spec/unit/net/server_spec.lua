@@ -72,9 +72,9 @@ describe("a request", function()
     local server <close> = start { request = function(req)
       local body = req:body()
       req:answer(204)
-      set { method = req.method, target = req.target, host = req.headers.host, x = req.headers["x-a"],
-        length = req.length, has_body = req.has_body, tls = req.tls_version, peer = req.peer,
-        body = body, chain = req:client_chain() }
+      set { method = req.method, target = req.target, host = req.headers.host,
+        x = req.headers["x-a"], length = req.length, has_body = req.has_body,
+        tls = req.tls_version, peer = req.peer, body = body, chain = req:client_chain() }
     end }
     curl(server, "/a%20b?c=d", "-X", "PUT", "-H", "X-A: one", "-H", "X-a: two", "-d", "text")
     local seen = get()
@@ -129,7 +129,8 @@ describe("a request", function()
       req:answer(200, nil, "both")
     end }
     local url = ("http://127.0.0.1:%d/"):format(server:port())
-    assert.equal("bothboth", process.run { "curl", "-sS", "-Z", "--parallel-immediate", url, url }.out)
+    assert.equal("bothboth",
+      process.run { "curl", "-sS", "-Z", "--parallel-immediate", url, url }.out)
   end))
 end)
 
@@ -297,7 +298,8 @@ describe("keep-alive", function()
     local got = raw(server:port(), [[
 get = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
 post = b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab"
-chunked = b"POST /%d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\ncd\r\n0\r\nT: u\r\n\r\n"
+chunked = (b"POST /%d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+           b"2;x=y\r\ncd\r\n0\r\nT: u\r\n\r\n")
 data = b"".join([get, post, chunked][i % 3] % i for i in range(30))
 got = ask(data + b"GET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 print(" ".join(re.findall(r"/\w+;|/\d+(?:ab|cd);", got.decode())).count("; "), statuses(got))]])
@@ -360,7 +362,8 @@ describe("a body that nobody reads", function()
 small = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n" + b"x" * 50000
 chunked = (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nc350\r\n"
            + b"x" * 50000 + b"\r\n0\r\n\r\n")
-print(statuses(ask(small + chunked + b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")))]]))
+last = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+print(statuses(ask(small + chunked + last)))]]))
   end))
 
   it("ends the connection when large, and the answer still arrives", async(function()
@@ -377,7 +380,8 @@ def send_all(head, piece):
     return rest(s)
 post = b"POST / HTTP/1.1\r\nHost: a\r\n"
 long = send_all(post + b"Content-Length: 100000000\r\n\r\n", b"x" * 65536)
-chunked = send_all(post + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n")
+chunked = send_all(post + b"Transfer-Encoding: chunked\r\n\r\n",
+                   b"10000\r\n" + b"x" * 65536 + b"\r\n")
 print(statuses(long), b"Connection: close" in long, statuses(chunked), b"RESET" in chunked)]]))
     assert.equal("413", curl(server, "/", "-o", "/dev/null", "-w", "%{http_code}", "-T",
       "/usr/bin/python3", "-H", "Expect:").out)
@@ -413,7 +417,8 @@ print(rest(s).split(b"\r\n\r\n")[1].decode())]]):format(total, total, total) }
 end)
 
 describe("Expect: 100-continue", function()
-  local head = [[b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"]]
+  local head = [[b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n]]
+    .. [[Expect: 100-continue\r\n\r\n"]]
 
   it("is granted by the first read, once", async(function()
     local server <close> = start()
@@ -442,7 +447,7 @@ print(statuses(until(s, b"abc")))]]):format(head)))
   it("refuses other expectations", async(function()
     local server <close> = start()
     assert.equal("417", raw(server:port(), [[
-print(statuses(ask(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\nContent-Length: 0\r\n\r\n")))]]))
+print(statuses(ask(b"GET / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n")))]]))
   end))
 end)
 
@@ -467,7 +472,7 @@ describe("malformed and smuggling requests", function()
       .. [[9999999999999999999999\r\n\r\n"]],
     ["obs-fold"] = [[b"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n"]],
     ["NUL"] = [[b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"]],
-    ["an unknown coding"] = [[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"]],
+    ["an unknown coding"] = [[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n"]],
     ["gzip, chunked"] = [[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n]]
       .. [[0\r\n\r\n"]],
     ["chunked in HTTP/1.0"] = [[b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]],
