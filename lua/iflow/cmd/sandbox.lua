@@ -111,7 +111,7 @@ local start = {
   run = function(args, out)
     if args.port and (args.port < 1 or args.port > 65532) then
       return nil, errors { code = "usage.invalid", message = "--port takes 1 to 65532",
-                                hint = "four consecutive ports are needed" }
+                            hint = "four consecutive ports are needed" }
     end
     return (args.detach and run_behind or run_here)(args, out)
   end,

@@ -41,7 +41,7 @@ function methods:call(name, ...)
   end
   if value.error then
     return nil, errors { code = value.error.code, message = value.error.message,
-                             hint = value.error.hint }
+                         hint = value.error.hint }
   end
   return value.result
 end

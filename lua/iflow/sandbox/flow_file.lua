@@ -8,7 +8,7 @@ local flow_file = {}
 
 local function bad(chunk, text)
   return nil, errors { code = "script.failed",
-                           message = ("the flow '%s' cannot be deployed: %s"):format(chunk, text) }
+                       message = ("the flow '%s' cannot be deployed: %s"):format(chunk, text) }
 end
 
 --- source: the text; chunk: the name to show. Returns the completed flow, or nil, err.

@@ -21,8 +21,8 @@ local GRACE = 2 -- seconds an open request has at the end
 
 -- What the router says to a host that leads nowhere.
 local function unknown_route(request)
-  local text = "404 Not Found: Requested route ('%s') does not exist.\n"
-  return web.text(404, text:format((request.headers.host or ""):gsub("[^%w.:%-]", "?")),
+  local route = (request.headers.host or ""):gsub("[^%w.:%-]", "?")
+  return web.text(404, ("404 Not Found: Requested route ('%s') does not exist.\n"):format(route),
                   { ["X-Cf-RouterError"] = "unknown_route" })
 end
 

@@ -27,7 +27,7 @@ local function take_directory(self)
   if self.lock then return true end
   if err.code == "file.locked" then
     err = errors { code = "sandbox.failed", hint = "stop it first: iflow sandbox stop",
-                       message = ("a sandbox is running in '%s' already"):format(self.dir) }
+                   message = ("a sandbox is running in '%s' already"):format(self.dir) }
   end
   return nil, err
 end
