@@ -44,7 +44,6 @@ struct op {
   bool has_piece;         /* the first piece waits in UV_PIECE */
   bool performed, rewound, done;
   bool failed; /* the script's iterator gave an error, which is in UV_FAILURE */
-  iflow_error err;
 };
 
 /* ---- engine side: called from the loop, never touches Lua ------------------------------------ */
@@ -53,7 +52,7 @@ static void on_done(void *payload, ifl_call *call, const iflow_error *err)
 {
   struct op *op = payload;
   (void)call;
-  if (err != NULL) op->err = *err;
+  (void)err;
   op->done = true;
   ifl_wait_done(&op->wait);
 }
@@ -163,10 +162,10 @@ static void set_answer(lua_State *L, const struct op *op, size_t max)
   lua_setfield(L, -2, "body");
 }
 
-static int push_failure(lua_State *L, const struct op *op)
+static int push_failure(lua_State *L, const struct op *op, const iflow_error *err)
 {
   lua_pushnil(L);
-  ifl_pusherrortable(L, &op->err);
+  ifl_pusherrortable(L, err);
   set_answer(L, op, ERROR_BODY);
   if (ifl_call_cause(op->call) != NULL) {
     ifl_pusherrortable(L, ifl_call_cause(op->call));
@@ -198,13 +197,11 @@ static int push_end(lua_State *L, struct op *op)
 {
   iflow_error err = { 0 };
   if (op->failed) return push_body_failure(L, op);
-  if (op->err.code != IFLOW_OK) return push_failure(L, op);
+  if (ifl_call_error(op->call) != NULL) return push_failure(L, op, ifl_call_error(op->call));
   int status = ifl_call_status(op->call);
   bool saved = op->save_fd != 0 && status >= 200 && status < 300;
-  if (saved && keep_saved(op, &err) < 0) {
-    op->err = err; /* delivered all the same, which the outcome says */
-    return push_failure(L, op);
-  }
+  if (saved && keep_saved(op, &err) < 0)
+    return push_failure(L, op, &err); /* delivered all the same, which the outcome says */
   lua_createtable(L, 0, 8);
   set_answer(L, op, SIZE_MAX);
   if (saved) {
@@ -324,12 +321,12 @@ static void sort_out_body(lua_State *L, struct op *op)
 
 static int start(lua_State *L, struct op *op)
 {
+  iflow_error err = { 0 };
   if (op->failed) return push_end(L, op);
   lua_getiuservalue(L, 1, UV_TENANT);
   ifl_tenant *t = ifl_checktenant(L, -1);
   ifl_wait_begin(L, &op->wait); /* raises outside a task, before anything is sent */
-  if (ifl_call_start(&op->call, t, &op->opts, on_done, op, &op->err) < 0)
-    return ifl_pusherror(L, &op->err);
+  if (ifl_call_start(&op->call, t, &op->opts, on_done, op, &err) < 0) return ifl_pusherror(L, &err);
   lua_settop(L, 1);
   return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
 }

@@ -24,14 +24,34 @@ static void advance(ifl_call *c);
 static void tell(void *payload)
 {
   ifl_call *c = payload;
-  iflow_error err = c->verdict.err;
-  c->done(c->payload, c, err.code != 0 ? &err : NULL); /* may free c */
+  c->done(c->payload, c, c->err); /* may free c */
+}
+
+static const iflow_error no_memory = {
+  .code = IFLOW_ENOMEM, .retryable = true, .retry_after_ms = -1, .message = "out of memory"
+};
+
+static const iflow_error *keep(const iflow_error *err)
+{
+  iflow_error *kept = malloc(sizeof *kept);
+  if (kept == NULL) return &no_memory;
+  *kept = *err;
+  return kept;
+}
+
+static void drop(const iflow_error *err)
+{
+  if (err != &no_memory) free((iflow_error *)(uintptr_t)err);
 }
 
 static void finish(ifl_call *c, const struct ifl_verdict *v)
 {
-  if (v != &c->verdict) c->verdict = *v;
-  ifl_credential_advise(&c->verdict.err, c->tenant->credential);
+  iflow_error err = v->err;
+  ifl_credential_advise(&err, c->tenant->credential);
+  c->outcome = v->outcome;
+  memcpy(c->message_id, v->message_id, sizeof c->message_id);
+  if (err.code != 0) c->err = keep(&err);
+  if (v->cause.code != 0) c->cause = keep(&v->cause);
   c->ended = true;
   ifl_loop_op_end(c->loop);
   ifl_soon(c->loop, &c->soon, tell, c);
@@ -40,9 +60,8 @@ static void finish(ifl_call *c, const struct ifl_verdict *v)
 /* For errors before anything of the message was sent. */
 static void finish_unsent(ifl_call *c, const iflow_error *err)
 {
-  c->verdict.err = *err;
-  c->verdict.outcome = err->retryable ? IFL_RETRYABLE : IFL_REJECTED;
-  finish(c, &c->verdict);
+  struct ifl_verdict v = { .outcome = err->retryable ? IFL_RETRYABLE : IFL_REJECTED, .err = *err };
+  finish(c, &v);
 }
 
 /* ---- the request ------------------------------------------------------------------------------- */
@@ -147,10 +166,11 @@ static void finish_not_repeatable(ifl_call *c, const struct ifl_ending *end)
 
 static void judge(ifl_call *c, struct ifl_ending *end)
 {
+  struct ifl_verdict v;
   char roles[ROLES_MAX];
   if (end->status == 403) end->roles = roles_of(roles, c);
-  ifl_judge(&c->verdict, end);
-  finish(c, &c->verdict);
+  ifl_judge(&v, end);
+  finish(c, &v);
 }
 
 static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken)
@@ -319,6 +339,8 @@ void ifl_call_free(ifl_call *c)
   ifl_headers_done(&c->headers);
   ifl_url_done(&c->url);
   ifl_wipe_free(c->own_cookie);
+  drop(c->err);
+  drop(c->cause);
   free(c->method);
   free(c->expect);
   ifl_tenant_unref(c->tenant);
@@ -341,12 +363,13 @@ int ifl_call_feed(ifl_call *c, const char *data, size_t n, bool last, iflow_erro
 
 enum ifl_outcome ifl_call_outcome(const ifl_call *c)
 {
-  return c->verdict.outcome;
+  return c->outcome;
 }
 
 int ifl_call_status(const ifl_call *c)
 {
-  return c->exchange != NULL ? ifl_exchange_status(c->exchange) : c->verdict.err.status;
+  if (c->exchange != NULL) return ifl_exchange_status(c->exchange);
+  return c->err != NULL ? c->err->status : 0;
 }
 
 static bool has_answer(const ifl_call *c)
@@ -366,7 +389,7 @@ struct ifl_buf *ifl_call_body(ifl_call *c)
 
 const char *ifl_call_message_id(const ifl_call *c)
 {
-  return c->verdict.message_id[0] != '\0' ? c->verdict.message_id : NULL;
+  return c->message_id[0] != '\0' ? c->message_id : NULL;
 }
 
 int64_t ifl_call_saved(const ifl_call *c)
@@ -380,7 +403,12 @@ int ifl_call_repairs(const ifl_call *c)
          c->repaired[IFL_REPAIR_ROLE];
 }
 
+const iflow_error *ifl_call_error(const ifl_call *c)
+{
+  return c->err;
+}
+
 const iflow_error *ifl_call_cause(const ifl_call *c)
 {
-  return c->verdict.cause.code != 0 ? &c->verdict.cause : NULL;
+  return c->cause;
 }

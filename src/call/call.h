@@ -50,6 +50,8 @@ const char *ifl_call_message_id(const ifl_call *call); /* message processing log
 int64_t ifl_call_saved(const ifl_call *call);
 /* How many repairs were made: token, CSRF, role. */
 int ifl_call_repairs(const ifl_call *call);
+/* What done got, or NULL for a delivered one. */
+const iflow_error *ifl_call_error(const ifl_call *call);
 /* What is behind an error in doubt (net.reset, net.timeout, …), or NULL. */
 const iflow_error *ifl_call_cause(const ifl_call *call);
 

@@ -28,7 +28,9 @@ struct ifl_call {
 
   bool ended;
   struct ifl_soon soon;
-  struct ifl_verdict verdict;
+  enum ifl_outcome outcome;
+  char message_id[IFL_MESSAGE_ID_MAX + 1];
+  const iflow_error *err, *cause; /* NULL: none. Errors are large, and most calls have none */
 };
 
 /* Copies what the options say into a zeroed call. Errors: IFLOW_EINVAL, IFLOW_EURL, IFLOW_EHEADER,
