@@ -43,6 +43,7 @@ enum ifl_outcome { IFL_RUNNING, IFL_RETURNED, IFL_FAILED, IFL_CANCELED };
 struct ifl_task_handle {
   struct ifl_task *task; /* NULL once it ended */
   enum ifl_outcome outcome;
+  bool no_memory; /* that was why it failed */
   int nresults;
 };
 

@@ -226,6 +226,7 @@ static void resume(lua_State *L, struct ifl_task *t)
     fail(L, t, describe_canceled);
   } else {
     int status = lua_resume(t->co, L, nargs, &nresults);
+    t->handle->no_memory = status == LUA_ERRMEM;
     if (status == LUA_OK) succeed(L, t, nresults);
     else if (status != LUA_YIELD) fail(L, t, describe_raised);
     else if (t->state == IFL_TASK_CLOSING) fail(L, t, describe_canceled);
@@ -375,6 +376,6 @@ int ifl_task_push_outcome(lua_State *L, int idx)
   lua_pushnil(L);
   lua_getiuservalue(L, idx, 2);
   lua_getiuservalue(L, idx, 3);
-  ifl_wraperror(L, IFLOW_ESCRIPT);
+  ifl_wraperror(L, h->no_memory ? IFLOW_ENOMEM : IFLOW_ESCRIPT);
   return 2;
 }
