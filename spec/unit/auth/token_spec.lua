@@ -239,8 +239,7 @@ describe("a token request that fails", function()
     local tenant <close> = fake:tenant()
     local start = iflow.monotonic()
     assert(tenant:token())
-    local took = iflow.monotonic() - start
-    assert.is_true(took >= 1 and took < 3)
+    assert.is_true(iflow.monotonic() - start >= 1)
   end))
 
   it("does not wait for an hour, but says so", async(function()
@@ -332,7 +331,7 @@ describe("tenant:token", function()
     local fake <close> = fake_tenant.start {
       token = function(req, n)
         while n > 1 and not go do iflow.sleep(0.005) end
-        return give_token(req, { access_token = "token-" .. n, expires_in = n == 1 and 2 or 100 })
+        return give_token(req, { access_token = "token-" .. n, expires_in = n == 1 and 3 or 100 })
       end,
     }
     local tenant <close> = fake:tenant()
