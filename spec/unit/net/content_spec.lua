@@ -51,8 +51,10 @@ describe("a compressed answer", function()
 
   it("is decoded when it comes in chunks, byte by byte", async(function()
     local zipped = python("gzip.compress(data)", "hello hello hello")
-    local head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
-    local server <close> = wire.start { { { "head" }, { "drip", head .. wire.chunked(zipped, 1) } } }
+    local head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n" ..
+      "Transfer-Encoding: chunked\r\n\r\n"
+    local bytes = head .. wire.chunked(zipped, 1)
+    local server <close> = wire.start { { { "head" }, { "drip", bytes } } }
     assert.equal("hello hello hello", assert(request(server)).body)
   end))
 

@@ -101,7 +101,7 @@ print(s.getsockname()[1], flush=True)
 time.sleep(60)
 ]] }
     local port = process.wait_for("the port", function()
-      return helper.dir:read "out":match "^(%d+)\n"
+      return (helper.dir:read "out" or ""):match "^(%d+)\n"
     end)
     fails("net.connect_timeout", "nothing", { url = "http://127.0.0.1:" .. port .. "/" },
       { connect_timeout = 0.3 })
