@@ -51,5 +51,5 @@ describe("the rock", function()
     }
     assert.equal("delivered\t200\n", run.out, run.err)
     assert.equal(0, run.code)
-  end))
+  end, { limit = 400 }))
 end)
