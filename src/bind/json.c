@@ -45,7 +45,7 @@ struct decoder {
   struct ifl_json_reader reader;
   enum duplicates duplicates;
   size_t depth;
-  lua_Integer count[IFL_JSON_DEPTH_MAX + 1]; /* items of the arrays that are open */
+  lua_Integer count[]; /* items of the open arrays, by depth */
 };
 
 enum { NULL_AT = 3, ARRAY_AT = 4 }; /* stack of f_decode: above text and options */
@@ -161,7 +161,7 @@ static int f_decode(lua_State *L)
   }
   lua_rawgetp(L, LUA_REGISTRYINDEX, &null_key);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-  struct decoder *d = ifl_newud(L, sizeof *d, DECODER, 0);
+  struct decoder *d = ifl_newud(L, sizeof *d + (depth + 1) * sizeof *d->count, DECODER, 0);
   ifl_json_reader_init(&d->reader, text, n, depth, (enum ifl_json_big)big);
   d->duplicates = (enum duplicates)duplicates;
   int rc = decode(L, d, &err);

@@ -65,11 +65,25 @@ int ifl_json_write_integer(struct ifl_json_writer *w, int64_t value, iflow_error
   return put(w, text, (size_t)n, err);
 }
 
+/* Amounts: at most three decimals and 15 digits. The division below is correctly rounded, so when
+ * it gives the value back, reading the text does too. Returns the length, 0 for other values. */
+static int short_decimal(char text[24], double value)
+{
+  if (!(fabs(value) < 1e12) || (value == 0 && signbit(value))) return 0;
+  long long thousandths = llround(value * 1000);
+  if ((double)thousandths / 1000 != value) return 0;
+  unsigned long long size = (unsigned long long)llabs(thousandths);
+  int n = snprintf(text, 24, "%s%llu.%03llu", value < 0 ? "-" : "", size / 1000, size % 1000);
+  while (text[n - 1] == '0' && text[n - 2] != '.') n--;
+  return n;
+}
+
 int ifl_json_write_number(struct ifl_json_writer *w, double value, iflow_error *err)
 {
   char text[40];
-  int n = 0;
   if (!isfinite(value)) return ifl_fail(err, IFLOW_EENCODE, "JSON has no infinity and no NaN");
+  int n = short_decimal(text, value);
+  if (n > 0) return put(w, text, (size_t)n, err);
   for (int digits = 15; digits <= 17; digits++) {
     n = snprintf(text, sizeof text - 2, "%.*g", digits, value);
     if (strtod(text, NULL) == value) break; /* in the same locale, so its point does not matter */

@@ -164,6 +164,22 @@ describe("json.encode", function()
     assert.equal("0.1", encode(0.1))
   end)
 
+  it("writes amounts as people do", function()
+    for text, value in pairs {
+      ["0.0"] = 0.0, ["-0.0"] = -0.0, ["0.5"] = 0.5, ["-12.35"] = -12.35, ["100.0"] = 100.0,
+      ["0.001"] = 0.001, ["999999999999.999"] = 999999999999.999, ["0.0001"] = 0.0001,
+      ["-0.007"] = -0.007, ["10.05"] = 10.05,
+    } do
+      assert.equal(text, encode(value))
+    end
+    for i = 1, 2000 do
+      local value = math.random() * 10 ^ math.random(-6, 14)
+      assert.equal(value, decode(encode(value)))
+      value = i * 0.01 * 3
+      assert.equal(value, decode(encode(value)))
+    end
+  end)
+
   it("escapes what must be escaped, and nothing else", function()
     assert.equal([["\"\\/\b\f\n\r\t\u0000\u001f]] .. "\x7fä😀\"",
       encode '"\\/\b\f\n\r\t\0\x1f\x7fä😀')
