@@ -29,15 +29,15 @@ def connect(cafile=None, cert=None):
 
 def rest(sock):
     """All that comes until the end; an abrupt one is marked by RESET."""
-    got = b""
+    got = bytearray()
     try:
         while True:
             piece = sock.recv(65536)
             if not piece:
-                return got
+                return bytes(got)
             got += piece
     except ConnectionResetError:
-        return got + b"RESET"
+        return bytes(got) + b"RESET"
 
 
 def until(sock, mark):

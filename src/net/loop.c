@@ -224,12 +224,26 @@ struct ifl_poll {
   bool idle;
 };
 
+static void on_poll(uv_poll_t *h, int status, int events);
+
+static void watch(ifl_poll *p)
+{
+  int events =
+      (p->events & IFL_READABLE ? UV_READABLE : 0) | (p->events & IFL_WRITABLE ? UV_WRITABLE : 0);
+  uv_poll_start(&p->handle, events, on_poll);
+}
+
 static void on_poll(uv_poll_t *h, int status, int events)
 {
   ifl_poll *p = h->data;
   int seen = (events & UV_READABLE ? IFL_READABLE : 0) | (events & UV_WRITABLE ? IFL_WRITABLE : 0);
-  /* A broken descriptor is reported as ready: the owner learns what is wrong when it uses it. */
-  if (status < 0) seen = IFL_READABLE | IFL_WRITABLE;
+  if (status < 0) {
+    /* A broken descriptor is reported as ready: the owner learns what is wrong when it uses it.
+     * libuv has stopped watching, but bytes may wait before the error (data, then RST): the owner
+     * that takes them must be called again. */
+    seen = IFL_READABLE | IFL_WRITABLE;
+    watch(p);
+  }
   p->cb(p->payload, seen);
 }
 
@@ -265,9 +279,7 @@ void ifl_poll_set(ifl_poll *p, int events)
     uv_poll_stop(&p->handle);
     return;
   }
-  int uv_events =
-      (events & IFL_READABLE ? UV_READABLE : 0) | (events & IFL_WRITABLE ? UV_WRITABLE : 0);
-  uv_poll_start(&p->handle, uv_events, on_poll);
+  watch(p);
 }
 
 void ifl_poll_set_idle(ifl_poll *p, bool idle)
