@@ -34,6 +34,9 @@ struct held {
 };
 
 struct ifl_token_source {
+  size_t refs;
+  char key[65];           /* what two tenants must have in common to share it */
+  ifl_token_source *next; /* on the same client */
   iflow_loop *loop;
   ifl_client *client;
   struct ifl_token_opts opts; /* owns its strings and references */
@@ -414,12 +417,64 @@ static int open_disk(ifl_token_source *s, iflow_error *err)
   return rc == IFLOW_ECERT ? 0 : rc;
 }
 
-int ifl_token_source_new(ifl_token_source **out, ifl_client *client, iflow_loop *loop,
-                         const struct ifl_token_opts *opts, iflow_error *err)
+/* ---- sharing --------------------------------------------------------------------------------- */
+
+static int add_part(struct ifl_buf *b, const char *part, iflow_error *err)
+{
+  char hex[65] = "-"; /* absent, which is not the same as empty */
+  if (part != NULL) ifl_sha256_hex(hex, part, strlen(part));
+  return ifl_buf_adds(b, hex, err);
+}
+
+static int make_key(char key[65], const struct ifl_token_opts *o, iflow_error *err)
+{
+  struct ifl_buf all = IFL_BUF_INIT(1024);
+  char fingerprint[65];
+  const char *userpwd = o->proxy_userpwd != NULL ? ifl_secret_data(o->proxy_userpwd) : NULL;
+  ifl_token_fingerprint(fingerprint, o);
+  const char *parts[] = { o->token_url, o->client_id, fingerprint,  o->scope,
+                          o->cafile,    o->proxy,     o->cache_dir, userpwd };
+  int rc = ifl_buf_addf(&all, err, "%d%d", o->grant_in_query, o->secret_in_body);
+  for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++)
+    rc = add_part(&all, parts[i], err);
+  if (rc == 0) ifl_sha256_hex(key, all.data, all.len);
+  ifl_buf_done(&all);
+  return rc;
+}
+
+static ifl_token_source *find(ifl_client *client, const char *key)
+{
+  ifl_token_source *s = *ifl_client_slot(client);
+  while (s != NULL && strcmp(s->key, key) != 0) s = s->next;
+  return s;
+}
+
+static void enlist(ifl_token_source *s)
+{
+  void **first = ifl_client_slot(s->client);
+  s->next = *first;
+  *first = s;
+}
+
+static void delist(ifl_token_source *s)
+{
+  void **first = ifl_client_slot(s->client);
+  if (*first == s) {
+    *first = s->next;
+    return;
+  }
+  ifl_token_source *p = *first;
+  while (p != NULL && p->next != s) p = p->next;
+  if (p != NULL) p->next = s->next;
+}
+
+static int source_new(ifl_token_source **out, ifl_client *client, iflow_loop *loop,
+                      const struct ifl_token_opts *opts, iflow_error *err)
 {
   char fingerprint[65];
   ifl_token_source *s = calloc(1, sizeof *s);
   if (s == NULL) return ifl_fail_nomem(err);
+  s->refs = 1;
   s->loop = loop;
   s->client = client;
   int rc = own_opts(&s->opts, opts, err);
@@ -435,10 +490,31 @@ int ifl_token_source_new(ifl_token_source **out, ifl_client *client, iflow_loop 
   return rc;
 }
 
+int ifl_token_source_new(ifl_token_source **out, ifl_client *client, iflow_loop *loop,
+                         const struct ifl_token_opts *opts, iflow_error *err)
+{
+  char key[65];
+  ifl_token_source *s;
+  int rc = make_key(key, opts, err);
+  if (rc < 0) return rc;
+  s = find(client, key);
+  if (s != NULL) {
+    s->refs++;
+  } else {
+    rc = source_new(&s, client, loop, opts, err);
+    if (rc < 0) return rc;
+    memcpy(s->key, key, sizeof key);
+    enlist(s);
+  }
+  *out = s;
+  return 0;
+}
+
 void ifl_token_source_free(ifl_token_source *s)
 {
   iflow_error err = { 0 };
-  if (s == NULL) return;
+  if (s == NULL || --s->refs > 0) return;
+  delist(s);
   ifl_fail(&err, IFLOW_ECANCELED, "the tenant was closed while a token was fetched");
   settle_all(s, &err);
   if (s->flying) ifl_loop_op_end(s->loop);

@@ -32,9 +32,13 @@ struct ifl_token_opts {
 };
 void ifl_token_opts_init(struct ifl_token_opts *o);
 
+/* The source of these options on this client: one for all who ask with the same token URL, client,
+ * credential, parameters, trust and proxy (DESIGN, section 3), so that they share its token and its
+ * fetches; timeouts and verbose are those of the first. Caller: ifl_token_source_free, which ends it
+ * when nobody else has it; waiters then get IFLOW_ECANCELED. */
 int ifl_token_source_new(ifl_token_source **out, ifl_client *client, iflow_loop *loop,
                          const struct ifl_token_opts *opts, iflow_error *err);
-void ifl_token_source_free(ifl_token_source *s); /* waiters get IFLOW_ECANCELED */
+void ifl_token_source_free(ifl_token_source *s);
 
 /* The cached token if it is still good (then *tok is filled and 1 is returned); 0 when a fetch is
  * needed. Starts the background renewal after half of the lifetime. */

@@ -33,6 +33,11 @@ int ifl_client_new(ifl_client **out, iflow_loop *loop, const struct ifl_client_o
   return 0;
 }
 
+void **ifl_client_slot(ifl_client *c)
+{
+  return &c->slot;
+}
+
 void ifl_client_drop_idle(ifl_client *c, const char *identity)
 {
   for (size_t i = 0; i < IFL_POOL_CHAINS; i++) {

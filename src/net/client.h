@@ -20,6 +20,9 @@ int ifl_client_new(ifl_client **out, iflow_loop *loop, const struct ifl_client_o
                    iflow_error *err);
 /* Every exchange must be freed before. */
 void ifl_client_free(ifl_client *c);
+/* A place for one pointer of the layer above: auth/token.c keeps the list of its sources there, so
+ * that tenants of one credential share a token. NULL at first; the client never looks at it. */
+void **ifl_client_slot(ifl_client *c);
 /* Closes what idles, for example after a certificate was switched; identity NULL: everywhere. */
 void ifl_client_drop_idle(ifl_client *c, const char *identity);
 

@@ -65,6 +65,7 @@ struct ifl_client {
   struct ifl_timer sweep; /* closes what idled too long */
   struct ifl_buf key;     /* scratch of ifl_pool_find */
   char *buffer;           /* IFL_READ_SIZE bytes for whoever reads just now */
+  void *slot;             /* of the layer above */
 };
 
 #endif

@@ -369,6 +369,23 @@ describe("tenant:token", function()
     assert.is_true(fake.tokens < 12) -- not at every call
   end))
 
+  it("shares the token among the tenants of one credential", async(function()
+    local fake <close> = fake_tenant.start {}
+    local other = fake:key { clientsecret = "another" }
+    local first <close> = fake:tenant {}
+    local second <close> = fake:tenant {}
+    local narrower <close> = fake:tenant { scope = "a.b" }
+    local stranger <close> = fake:tenant { service_key = other }
+    assert.equal(assert(first:token()).access:reveal(), assert(second:token()).access:reveal())
+    assert.equal(1, fake.tokens)
+    assert(narrower:token())
+    assert(stranger:token())
+    assert.equal(3, fake.tokens)
+    first:close()
+    assert(second:token())
+    assert.equal(3, fake.tokens)
+  end))
+
   it("ends with the tenant", async(function()
     local gate = true
     local fake <close> = fake_tenant.start {
