@@ -479,6 +479,46 @@ describe("counts", function()
   end))
 end)
 
+describe("signal", function()
+  local function raise_signal() os.execute("kill -USR1 " .. core.process.pid()) end
+
+  it("starts its function as a task, also one that waits", async(function()
+    local me, heard = task.current(), 0
+    task.signal("USR1", function()
+      sleep(0.001)
+      heard = heard + 1
+      wake(me, "signal")
+    end)
+    raise_signal()
+    assert.equal("signal", park(10))
+    raise_signal()
+    assert.equal("signal", park(10))
+    task.signal("USR1", nil)
+    assert.equal(2, heard)
+  end))
+
+  it("is heard while the run is ending", function()
+    local heard = false
+    task.signal("USR1", function() heard = true end)
+    pcall(task.run, function()
+      spawn(function()
+        pcall(park)
+        raise_signal()
+      end)
+      breathe()
+      error "boom"
+    end)
+    task.run(sleep, 0.01)
+    task.signal("USR1", nil)
+    assert.is_true(heard)
+  end)
+
+  it("takes known names and functions only", function()
+    assert.error_matches(function() task.signal("KILL", nothing) end, "invalid option")
+    assert.error_matches(function() task.signal("INT", 1) end, "function expected")
+  end)
+end)
+
 describe("the collector", function()
   it("at every allocation changes nothing", function()
     local mode = collectgarbage("incremental", 0, 1000)
