@@ -118,7 +118,7 @@ static void on_written(void *payload)
 {
   ifl_sink *s = payload;
   if ((s->input.len > 0 || s->more) && !s->failed) {
-    const char *in = s->input.data;
+    const char *in = s->input.len > 0 ? s->input.data : "";
     size_t n = s->input.len;
     s->failed = decode(s, &in, &n, &s->error) < 0;
     ifl_buf_consume(&s->input, s->input.len - n);
