@@ -22,8 +22,8 @@ local function start(dir)
 end
 
 local function key_file(dir, server, fields)
-  local document = { clientid = client_id, url = server.base, createdate = "2026-11-22T10:00:00.000Z",
-                     tokenurl = server.base .. "/oauth/token" }
+  local document = { clientid = client_id, createdate = "2026-11-22T10:00:00.000Z",
+                     url = server.base, tokenurl = server.base .. "/oauth/token" }
   for name, value in pairs(fields) do document[name] = value end
   return dir:write("key.json", assert(json.encode { oauth = document }))
 end
