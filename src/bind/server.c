@@ -4,7 +4,7 @@
  *     ask_client = true, ca_names = { pem, … }, refuse_without_eku = true, refuse_expired = true,
  *     min_tls = "1.2", max_tls = "1.3", max_connections = 2000, head_timeout = "20s",
  *     body_gap = "20s", idle_timeout = "60s", total_timeout = "10m", request = function(req) … end }
- *   server:port()  server:stats()  server:set_identity(id)
+ *   server:port()  server:stats()  server:set_identity(id)  server:refuse_expired(bool)
  *   server:close([grace])     stops listening, waits for the requests at work, then cuts them
  *
  * The engine queues requests; a task of the server takes them and starts the handlers. It lives
@@ -327,6 +327,15 @@ static int m_set_identity(lua_State *L)
   return 1;
 }
 
+/* For handshakes from now on. */
+static int m_refuse_expired(lua_State *L)
+{
+  struct server *s = check_open(L);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  s->refuse_expired = lua_toboolean(L, 2);
+  return 0;
+}
+
 static int m_stats(lua_State *L)
 {
   struct ifl_server_stats st = ifl_server_get_stats(check_open(L)->h);
@@ -351,6 +360,7 @@ int ifl_open_server(lua_State *L)
   static const luaL_Reg methods[] = { { "port", m_port },
                                       { "stats", m_stats },
                                       { "set_identity", m_set_identity },
+                                      { "refuse_expired", m_refuse_expired },
                                       { "close", m_close },
                                       { NULL, NULL } };
   static const luaL_Reg meta[] = {
