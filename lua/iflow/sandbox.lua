@@ -51,7 +51,7 @@ end
 function sandbox.start(opts)
   opts = opts or {}
   suggest.check_keys(opts, OPTIONS)
-  local values = settings.new(opts.settings)
+  settings.new(opts.settings) -- raises for what is wrong with them
   local dir, err = opts.dir
   if not dir then
     dir, err = core.file.tempdir("iflow-sandbox-")
@@ -59,7 +59,7 @@ function sandbox.start(opts)
   end
   local running
   running, err = tenant.open { dir = dir, port = opts.port or 0, hostname = opts.hostname,
-                               settings = values, now = opts.now }
+                               settings = opts.settings, now = opts.now }
   if not running then
     if not opts.dir then core.file.remove(dir, { recursive = true }) end
     return nil, err

@@ -22,7 +22,7 @@ end
 
 local function keep_authority(sb)
   if kept then return end
-  assert(sb.tenant.authority:signer()) -- its file is there now
+  assert(sb.tenant.signers:current()) -- its file is there now
   kept = {}
   for _, name in ipairs(KEPT) do
     kept[name] = assert(core.file.read(("%s/authority/%s"):format(sb.dir, name)))

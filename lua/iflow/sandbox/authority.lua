@@ -1,6 +1,6 @@
 --- The sandbox's certificate authority in three levels, as SAP's: a root, an intermediate for
---- client certificates, the leaves. Root, intermediate and the key that signs tokens stay in
---- DIR/authority; the server's own certificate is made at every start.
+--- client certificates, the leaves. Root and intermediate stay in DIR/authority; the server's own
+--- certificate is made at every start.
 local core = require "iflow.core"
 
 local authority = {}
@@ -63,8 +63,6 @@ function authority.open(dir, now)
   if not self.root then return nil, err end
   self.clients, err = stored(dir, "clients", make_ca(authority.CLIENTS_SUBJECT, 10, now, self.root))
   if not self.clients then return nil, err end
-  ok, err = self:open_signer()
-  if not ok then return nil, err end
   return self
 end
 
@@ -95,61 +93,6 @@ function authority:server_identity(sans, now)
   }
   if not leaf then return nil, err end
   return core.identity.open { cert_pem = leaf .. ca.pem, key_pem = key:private_pem() }
-end
-
--- The key that signs tokens: { key, public_pem, kid }.
-local function signer_of(key)
-  local public_pem = key:public_pem()
-  return { key = key, public_pem = public_pem,
-           kid = "default-jwt-key-" .. core.crypto.sha256(public_pem):sub(1, 10) }
-end
-
-local function make_signer(self)
-  local key, err = core.authority.keypair { type = "rsa", bits = 2048 }
-  if not key then return nil, err end
-  local ok
-  ok, err = core.file.write(self.dir .. "/token-signing.key", key:private_pem(), "0600")
-  if not ok then return nil, err end
-  self.current = signer_of(key)
-  return self.current
-end
-
--- An RSA key takes up to a second, so the first one is made behind the back of start.
-function authority:open_signer()
-  local path = self.dir .. "/token-signing.key"
-  if not core.file.stat(path) then
-    self.making = core.task.spawn(make_signer, self)
-    return true
-  end
-  local text, err = core.file.read(path)
-  if not text then return nil, err end
-  local key
-  key, err = core.authority.keypair_from_pem(text)
-  if not key then return nil, err end
-  self.current = signer_of(key)
-  return true
-end
-
---- The key that signs tokens: { key, public_pem, kid }. Waits for the first one. nil, err when it
---- could not be made.
-function authority:signer()
-  if self.current then return self.current end
-  return self.making:join()
-end
-
---- A forced rotation: tokens signed until now are worthless at once.
-function authority:rotate_signer()
-  local first, err = self:signer()
-  if not first then return nil, err end
-  local made
-  made, err = make_signer(self)
-  if not made then return nil, err end
-  return true
-end
-
---- Waits for what is being made; where waiting is not possible it is given up.
-function authority:close()
-  if self.making and not pcall(self.making.join, self.making) then self.making:cancel() end
 end
 
 return authority

@@ -3,6 +3,7 @@
 local core = require "iflow.core"
 local addresses = require "iflow.sandbox.addresses"
 local refusal = require "iflow.sandbox.token.refusal"
+local router = require "iflow.sandbox.router"
 local web = require "iflow.sandbox.web"
 
 local hosts = {}
@@ -19,15 +20,10 @@ local LOWEST, HIGHEST = 10240, 32000
 local ATTEMPTS = 50
 local GRACE = 2 -- seconds an open request has at the end
 
--- What the router says to a host that leads nowhere.
-local function unknown_route(request)
-  local route = (request.headers.host or ""):gsub("[^%w.:%-]", "?")
-  return web.text(404, ("404 Not Found: Requested route ('%s') does not exist.\n"):format(route),
-                  { ["X-Cf-RouterError"] = "unknown_route" })
-end
+local function no_zone(tenant) return refusal.no_zone(tenant) end
+local function no_route(_, request) return router.unknown_route(request) end
 
-local NO_TENANT = { token = refusal.no_zone, token_cert = refusal.no_zone,
-                    runtime = unknown_route, api = unknown_route }
+local NO_TENANT = { token = no_zone, token_cert = no_zone, runtime = no_route, api = no_route }
 
 -- The leaf's digest as identity:fingerprint() gives it. Few identities call, so few are remembered.
 local function fingerprint(self, chain)
@@ -88,7 +84,7 @@ end
 local function decide(self, kind, request)
   if not request.path then return web.page(400, "Bad Request") end
   if not self.tenant.addresses:accepts(kind, request.headers.host) then
-    return NO_TENANT[kind](request)
+    return NO_TENANT[kind](self.tenant, request)
   end
   return BEHAVIOUR[kind](self.tenant, request)
 end
@@ -106,12 +102,17 @@ local function serve(self, kind, req)
   send(req, answer)
 end
 
+local function refuses_expired(self)
+  return self.tenant.settings.expired_certificate == "alert"
+end
+
 local function listen(self, kind, port)
   local asks = kind == "runtime" or kind == "token_cert"
   return core.server.new {
     port = port, tls = true, identity = self.identity, ask_client = asks,
     refuse_without_eku = kind == "runtime",
-    refuse_expired = kind == "runtime" and self.tenant.settings.expired_certificate == "alert",
+    refuse_expired = kind == "runtime" and refuses_expired(self),
+    body_gap = self.tenant.settings.body_gap,
     request = function(req) serve(self, kind, req) end,
   }
 end
@@ -158,6 +159,11 @@ function hosts.open(tenant, identity, base)
     end
   end
   return nil, err
+end
+
+--- Tells the listeners what was set while they run.
+function hosts:apply_settings()
+  self.servers.runtime:refuse_expired(refuses_expired(self))
 end
 
 --- What the listeners counted, by host.

@@ -2,6 +2,8 @@
 --- chain reaches a listed root (else it drops it silently: the worker answers 401), strips what
 --- only it may say, and keeps a client on its worker by a cookie.
 local core = require "iflow.core"
+local errors = require "iflow.error"
+local router = require "iflow.sandbox.router"
 local web = require "iflow.sandbox.web"
 local sessions = require "iflow.sandbox.runtime.sessions"
 
@@ -10,16 +12,67 @@ load_balancer.__index = load_balancer
 
 local OWN_HEADERS = { "^ssl[_-]client", "^x%-ssl%-client", "^x%-forwarded%-client%-cert$" }
 
+local STATES = { started = true, restarting = true, stopped = true }
+
 function load_balancer.new(tenant)
-  local self = setmetatable({ tenant = tenant, workers = {}, by_cookie = {}, turn = 0 },
-                            load_balancer)
-  for i = 1, tenant.settings.workers do
-    -- "+", "/" and "=" as such cookies have them: a client that re-encodes loses its worker.
-    local cookie = "!" .. core.crypto.base64("\xfb\xff" .. core.crypto.random(14))
-    local worker = { cookie = cookie, sessions = sessions.new(tenant.deps, tenant.settings) }
-    self.workers[i], self.by_cookie[cookie] = worker, worker
+  return setmetatable({ tenant = tenant, workers = {}, by_cookie = {}, turn = 0 }, load_balancer)
+end
+
+-- A worker with fresh sessions, and the cookie that leads to it.
+local function new_worker(self)
+  -- "+", "/" and "=" as such cookies have them: a client that re-encodes loses its worker.
+  local cookie = "!" .. core.crypto.base64("\xfb\xff" .. core.crypto.random(14))
+  local worker = { cookie = cookie, state = "started",
+                   sessions = sessions.new(self.tenant.deps, self.tenant.settings) }
+  self.by_cookie[cookie] = worker
+  return worker
+end
+
+-- As many workers as are set: the setting may change at any time.
+local function workers_of(self)
+  local wanted = math.max(1, math.floor(self.tenant.settings.workers))
+  while #self.workers < wanted do self.workers[#self.workers + 1] = new_worker(self) end
+  while #self.workers > wanted do
+    local gone = table.remove(self.workers)
+    self.by_cookie[gone.cookie] = nil
   end
-  return self
+  return self.workers
+end
+
+local function refused(text, ...)
+  return nil, errors { code = "usage.invalid", message = text:format(...) }
+end
+
+--- Stops, restarts or starts worker number, or all without one; "removed" is the runtime app
+--- itself. The sessions of a worker end with its state. nil, err for a wrong word.
+function load_balancer:set_state(state, number)
+  local workers = workers_of(self)
+  if state == "removed" and number == nil then
+    self.removed = true
+    return true
+  end
+  if not STATES[state] then
+    return refused("a worker is started, restarting or stopped; the whole app may be removed")
+  end
+  if number ~= nil and not workers[number] then
+    return refused("there is no worker %s; there are 1 to %d", tostring(number), #workers)
+  end
+  self.removed = false
+  for i, worker in ipairs(workers) do
+    if number == nil or i == number then
+      worker.state, worker.sessions = state, sessions.new(self.tenant.deps, self.tenant.settings)
+    end
+  end
+  return true
+end
+
+--- { number, state } of every worker.
+function load_balancer:list()
+  local list = {}
+  for i, worker in ipairs(workers_of(self)) do
+    list[i] = { number = i, state = self.removed and "removed" or worker.state }
+  end
+  return list
 end
 
 local function passed_on(name)
@@ -47,19 +100,29 @@ local function certificate(self, request)
   return self.tenant.trust:leaf("balancer", request.chain)
 end
 
+-- The worker of the cookie, else the next in turn; nil when none runs.
 local function choose_worker(self, request)
+  local workers = workers_of(self)
   local cookie = web.cookies(request.headers.cookie)[self.tenant.settings.balancer_cookie]
   local worker = cookie and self.by_cookie[cookie]
-  if worker then return worker end
-  self.turn = self.turn % #self.workers + 1
-  return self.workers[self.turn]
+  if worker and worker.state ~= "stopped" then return worker end
+  for _ = 1, #workers do
+    self.turn = self.turn % #workers + 1
+    if workers[self.turn].state ~= "stopped" then return workers[self.turn] end
+  end
 end
 
---- Prepares a request for the worker: certificate, headers, worker.
+--- Prepares a request for the worker: certificate, headers, worker. Returns an answer when it gets
+--- no further.
 function load_balancer:admit(request)
+  if self.removed then return router.unknown_route(request) end
+  local refusal = router.check_headers(self.tenant, request)
+  if refusal then return refusal end
   local leaf, reason = certificate(self, request)
   request.certificate, request.dropped = leaf, reason
   request.worker = choose_worker(self, request)
+  if not request.worker then return router.no_endpoints(request) end
+  if request.worker.state == "restarting" then return router.endpoint_failure() end
   local headers = {}
   for name, value in pairs(request.headers) do
     if type(value) == "string" and passed_on(name) then headers[name] = value end -- not "raw"

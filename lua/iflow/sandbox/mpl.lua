@@ -1,5 +1,6 @@
 --- The message processing log: ids of the form SAP's have (sap-reference 5.4), and a log of bounded
---- length. Pure: clock and randomness come from outside.
+--- length. Pure: clock and randomness come from outside, and where entries are kept is the
+--- journal's business.
 local mpl = {}
 mpl.__index = mpl
 
@@ -28,23 +29,51 @@ function mpl.created(id)
   return number >> 8
 end
 
---- deps: now() -> seconds, random(n) -> bytes; limit: entries kept, the oldest goes first.
+--- deps: now() -> seconds, random(n) -> bytes, journal(entry) (or nil) is told every change; limit:
+--- entries kept, the oldest goes first.
 function mpl.new(deps, limit)
   return setmetatable({ now = deps.now, random = deps.random, limit = limit, entries = {},
+                        journal = deps.journal or function() end, by_id = {},
                         first = 1, last = 0 }, mpl)
 end
 
---- Opens the log of one run: status PROCESSING, with an id of its own.
-function mpl:open(fields)
-  local entry = { status = "PROCESSING", started = self.now() }
-  for name, value in pairs(fields) do entry[name] = value end
-  entry.id = mpl.id(math.floor(entry.started), self.random(16))
-  entry.correlation_id = entry.correlation_id or mpl.id(math.floor(entry.started), self.random(16))
+local function keep(self, entry)
   self.last = self.last + 1
-  self.entries[self.last] = entry
+  self.entries[self.last], self.by_id[entry.id] = entry, entry
   if self.last - self.first >= self.limit then
+    self.by_id[self.entries[self.first].id] = nil
     self.entries[self.first] = nil
     self.first = self.first + 1
+  end
+end
+
+--- Takes back the entries of an earlier run of the sandbox. What ran when it ended was interrupted.
+function mpl:restore(entries)
+  for _, entry in ipairs(entries) do
+    if entry.status == "PROCESSING" then entry.status = "ABANDONED" end
+    keep(self, entry)
+  end
+end
+
+-- A pregenerated id that is known already: the next attempt at the same message.
+local function begin_again(self, entry)
+  entry.status, entry.attempts = "PROCESSING", (entry.attempts or 1) + 1
+  entry.ended, entry.error, entry.http_status = nil, nil, nil
+  self.journal(entry)
+  return entry
+end
+
+--- Opens the log of one run: status PROCESSING, with an id of its own unless fields has one. With
+--- log_level "NONE" it has an id, and nothing is kept.
+function mpl:open(fields)
+  if fields.id and self.by_id[fields.id] then return begin_again(self, self.by_id[fields.id]) end
+  local entry = { status = "PROCESSING", started = self.now() }
+  for name, value in pairs(fields) do entry[name] = value end
+  entry.id = entry.id or mpl.id(math.floor(entry.started), self.random(16))
+  entry.correlation_id = entry.correlation_id or mpl.id(math.floor(entry.started), self.random(16))
+  if entry.log_level ~= "NONE" then
+    keep(self, entry)
+    self.journal(entry)
   end
   return entry
 end
@@ -53,6 +82,7 @@ end
 function mpl:finish(entry, status, http_status, reason)
   entry.status, entry.http_status, entry.error = status, http_status, reason
   entry.ended = self.now()
+  if entry.log_level ~= "NONE" then self.journal(entry) end
 end
 
 --- Copies of the entries, oldest first.

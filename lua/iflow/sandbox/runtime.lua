@@ -1,4 +1,4 @@
---- The runtime host: the balancer, then one worker, which decides in this order. A step returns the
+--- The runtime host: router and balancer, then one worker, which decides in this order. A step returns the
 --- answer, or nothing when the next one may go on.
 local web = require "iflow.sandbox.web"
 
@@ -12,7 +12,8 @@ local STEPS = {
 }
 
 return function(tenant, request)
-  tenant.balancer:admit(request)
+  local refused = tenant.balancer:admit(request)
+  if refused then return refused end
   for _, step in ipairs(STEPS) do
     local answer = step(tenant, request)
     if answer and answer.abort then return answer end

@@ -12,7 +12,7 @@ local MAX = 64 * 1024 * 1024
 
 local function fresh()
   return { version = VERSION, subaccount_id = core.crypto.uuid(), instances = {},
-           trust = { balancer = {}, token = {} }, flows = {} }
+           trust = { balancer = {}, token = {} }, roles = {}, settings = {} }
 end
 
 --- Reads DIR/state.json, or begins a new one. nil, err when it cannot be read.

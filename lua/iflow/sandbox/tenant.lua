@@ -9,8 +9,14 @@ local errors = require "iflow.error"
 local flow_file = require "iflow.sandbox.flow_file"
 local flows = require "iflow.sandbox.flows"
 local hosts = require "iflow.sandbox.hosts"
+local journal = require "iflow.sandbox.journal"
+local limiter = require "iflow.sandbox.limiter"
 local load_balancer = require "iflow.sandbox.load_balancer"
 local mpl = require "iflow.sandbox.mpl"
+local role_cache = require "iflow.sandbox.role_cache"
+local roles = require "iflow.sandbox.roles"
+local settings = require "iflow.sandbox.settings"
+local signers = require "iflow.sandbox.signers"
 local state = require "iflow.sandbox.state"
 local trust = require "iflow.sandbox.trust"
 
@@ -32,16 +38,45 @@ local function take_directory(self)
   return nil, err
 end
 
-local function build(self)
+-- What was set before a restart, with what is given now on top; the latter stays, too.
+local function take_settings(self, given)
+  local kept = {}
+  for name, value in pairs(self.state.data.settings or {}) do
+    if settings.change(name, value) then kept[name] = value end -- else of another version
+  end
+  for name, value in pairs(given or {}) do kept[name] = value end
+  self.state.data.settings = kept
+  self.settings = settings.new(kept)
+end
+
+local function open_log(self)
   local err
+  self.journal, err = journal.open(self.dir, self.settings.log_size)
+  if not self.journal then return nil, err end
+  self.log = mpl.new({ now = self.now, random = core.crypto.random,
+                       journal = function(entry) self.journal:note(entry) end },
+                     self.settings.log_size)
+  self.log:restore(self.journal:read())
+  return true
+end
+
+local function build(self, given)
+  local ok, err
   self.state, err = state.open(self.dir)
   if not self.state then return nil, err end
+  take_settings(self, given)
   self.authority, err = authority.open(self.dir .. "/authority", math.floor(self.now()))
   if not self.authority then return nil, err end
   self.trust = trust.new { state = self.state, own_root = self.authority.root.pem, now = self.now }
   self.broker = broker.new(self)
   self.counters = counters.new()
-  self.log = mpl.new(self.deps, self.settings.log_size)
+  self.signers, err = signers.open(self.dir .. "/authority", self.now)
+  if not self.signers then return nil, err end
+  ok, err = open_log(self)
+  if not ok then return nil, err end
+  self.roles = roles.new(self.state)
+  self.role_cache = role_cache.new(self)
+  self.token_limit, self.runtime_limit = limiter.new(), limiter.new()
   self.flows = flows.new()
   self.balancer = load_balancer.new(self)
   return true
@@ -105,14 +140,14 @@ local function publish(self)
 end
 
 --- Starts a tenant. opts: dir, port (0: the last one of this directory, else a free one), hostname,
---- settings (complete), now() -> seconds. Returns nil, err when it cannot.
+--- settings (checked), now() -> seconds. Returns nil, err when it cannot.
 function tenant.open(opts)
   local now = opts.now or core.task.now
-  local self = setmetatable({ dir = opts.dir, now = now, settings = opts.settings,
+  local self = setmetatable({ dir = opts.dir, now = now,
                               deps = { now = now, random = core.crypto.random },
                               waiting = {} }, tenant)
   local ok, err = take_directory(self)
-  if ok then ok, err = build(self) end
+  if ok then ok, err = build(self, opts.settings) end
   if ok then
     local last = self.state.data
     self.addresses = addresses.new(opts.hostname or last.hostname)
@@ -134,7 +169,8 @@ function tenant:close()
   end
   self.closing = true
   if self.hosts then self.hosts:close() end
-  if self.authority then self.authority:close() end
+  if self.signers then self.signers:close() end
+  if self.journal then self.journal:close() end
   for _, name in ipairs { "sandbox.pid", "admin.token" } do
     if self.admin_token then core.file.remove(self.dir .. "/" .. name) end
   end

@@ -1,18 +1,25 @@
 --- The token server behind its two hosts: what is served where.
+local limits = require "iflow.sandbox.token.limits"
 local web = require "iflow.sandbox.web"
 
+local READ = { GET = true, HEAD = true }
 local ROUTES = {
-  ["/oauth/token"] = { methods = { POST = true, GET = true },
+  ["/oauth/token"] = { methods = { POST = true, GET = true }, allow = "GET, POST", limited = true,
                        serve = require "iflow.sandbox.token.grant" },
-  ["/token_keys"] = { methods = { GET = true, HEAD = true },
+  ["/token_keys"] = { methods = READ, allow = "GET, HEAD",
                       serve = require "iflow.sandbox.token.keys" },
+  ["/.well-known/openid-configuration"] = {
+    methods = READ, allow = "GET, HEAD", serve = require "iflow.sandbox.token.configuration" },
 }
 
 return function(tenant, request)
+  local refused = limits.headers(tenant, request)
+  if refused then return refused end
   local route = ROUTES[request.path]
   if not route then return web.page(404, "Not Found") end
   if not route.methods[request.method] then
-    return web.page(405, "Method Not Allowed", { Allow = "GET, POST" })
+    return web.page(405, "Method Not Allowed", { Allow = route.allow })
   end
-  return route.serve(tenant, request)
+  refused = route.limited and limits.rate(tenant)
+  return refused or route.serve(tenant, request)
 end

@@ -1,5 +1,7 @@
---- Whom the balancer and the token server believe: two lists of roots (sap-reference 3.1), both
---- with the sandbox's own root. A chain that was checked is remembered for a minute.
+--- Whom the balancer and the token server believe: two lists of roots, which differ (sap-reference
+--- 3.1). The sandbox's own root, which plays SAP Cloud Root CA, is on the balancer's; the token
+--- server takes it for the certificates that the tenant itself made ("issued"), not for external
+--- ones. A chain that was checked is remembered for a minute.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 
@@ -15,43 +17,104 @@ function trust.new(deps)
                         verdicts = {}, count = 0 }, trust)
 end
 
-function trust:roots(list)
-  local roots = { self.own_root }
-  for _, pem in ipairs(self.state.data.trust[list]) do roots[#roots + 1] = pem end
+-- The roots that count for "balancer", "token" or "issued".
+local function roots_of(self, list)
+  local roots = {}
+  if list ~= "token" then roots[1] = self.own_root end
+  for _, pem in ipairs(list ~= "issued" and self.state.data.trust[list] or {}) do
+    roots[#roots + 1] = pem
+  end
   return roots
+end
+
+local function refused(text, ...)
+  return nil, errors { code = "sandbox.refused", message = text:format(...) }
+end
+
+local function lists_of(self, list)
+  if list == "both" then return { "balancer", "token" } end
+  if type(list) == "string" and self.state.data.trust[list] then return { list } end
+  return refused("there is no trust list '%s'; there are balancer, token and both", tostring(list))
+end
+
+-- Replaces lists; new: name -> list of PEM.
+local function replace(self, new)
+  local old = self.state.data.trust
+  local all = { balancer = new.balancer or old.balancer, token = new.token or old.token }
+  local ok, err = self.state:change(function(data) data.trust = all end,
+                                    function(data) data.trust = old end)
+  if not ok then return nil, err end
+  self.verdicts, self.count = {}, 0
+  return true
 end
 
 --- Adds the certificates in text to the list "balancer", "token" or "both". Returns their subjects.
 function trust:add(text, list)
-  local parsed, err = core.cert.parse(text)
+  local names, err = lists_of(self, list)
+  if not names then return nil, err end
+  local parsed
+  parsed, err = core.cert.parse(text)
   if not parsed then return nil, err end
-  local lists = list == "both" and { "balancer", "token" } or { list }
-  if not self.state.data.trust[lists[1]] then
-    return nil, errors { code = "sandbox.refused", message =
-      ("there is no trust list '%s'; there are balancer, token and both"):format(tostring(list)) }
-  end
-  local subjects = {}
-  local old = {}
-  local ok
-  ok, err = self.state:change(function(data)
-    for _, name in ipairs(lists) do
-      old[name] = data.trust[name]
-      local grown = { table.unpack(old[name]) }
-      for _, certificate in ipairs(parsed.certificates) do grown[#grown + 1] = certificate.pem end
-      data.trust[name] = grown
+  local new, subjects = {}, {}
+  for _, name in ipairs(names) do
+    new[name] = { table.unpack(self.state.data.trust[name]) }
+    for i, certificate in ipairs(parsed.certificates) do
+      table.insert(new[name], certificate.pem)
+      subjects[i] = certificate.subject
     end
-  end, function(data)
-    for name, pems in pairs(old) do data.trust[name] = pems end
-  end)
+  end
+  local ok
+  ok, err = replace(self, new)
   if not ok then return nil, err end
-  self.verdicts, self.count = {}, 0
-  for i, certificate in ipairs(parsed.certificates) do subjects[i] = certificate.subject end
   return subjects
+end
+
+-- The PEM texts of a list without the root of that fingerprint, and its subject if it was there.
+local function without(pems, sha256)
+  local kept, subject = {}, nil
+  for _, pem in ipairs(pems) do
+    local certificate = assert(core.cert.parse(pem)).certificates[1]
+    if certificate.sha256:lower() == sha256 then subject = certificate.subject
+    else kept[#kept + 1] = pem end
+  end
+  return kept, subject
+end
+
+--- Takes the root of that fingerprint (hex, colons or not) off a list or both. Returns its subject.
+function trust:remove(sha256, list)
+  local names, err = lists_of(self, list)
+  if not names then return nil, err end
+  sha256 = tostring(sha256):gsub(":", ""):lower()
+  local new, found = {}, nil
+  for _, name in ipairs(names) do
+    local subject
+    new[name], subject = without(self.state.data.trust[name], sha256)
+    found = found or subject
+  end
+  if not found then return refused("no root with the fingerprint %s was added", sha256) end
+  local ok
+  ok, err = replace(self, new)
+  if not ok then return nil, err end
+  return { found }
+end
+
+--- Both lists: { balancer = { { subject, sha256, not_after, own } … }, token = … }.
+function trust:list()
+  local all = {}
+  for _, name in ipairs { "balancer", "token" } do
+    all[name] = core.json.array {}
+    for i, pem in ipairs(roots_of(self, name)) do
+      local root = assert(core.cert.parse(pem)).certificates[1]
+      all[name][i] = { subject = root.subject, sha256 = root.sha256, not_after = root.not_after,
+                       own = pem == self.own_root }
+    end
+  end
+  return all
 end
 
 local function examine(self, list, chain)
   local at = self.now()
-  local good, reason = core.cert.verify(chain, self:roots(list), { at = math.floor(at),
+  local good, reason = core.cert.verify(chain, roots_of(self, list), { at = math.floor(at),
                                                                   purpose = "client" })
   if not good then return { at = at, reason = reason } end
   local parsed, err = core.cert.parse(chain[1])
@@ -59,7 +122,7 @@ local function examine(self, list, chain)
   return { at = at, leaf = parsed.certificates[1] }
 end
 
---- The leaf of a presented chain that reaches a root of the list, as cert.parse gives it; nil and
+--- The leaf of a presented chain that reaches a root of "balancer", "token" or "issued", as cert.parse gives it; nil and
 --- the reason when it does not.
 function trust:leaf(list, chain)
   local name = list .. table.concat(chain)

@@ -60,6 +60,13 @@ function web.is_form(headers)
     or kind:lower():match("^%s*application/x%-www%-form%-urlencoded%s*;") ~= nil
 end
 
+--- The bytes of a header block as it was sent, and how many fields it has.
+function web.header_bytes(headers)
+  local bytes, count = 0, #(headers.raw or {})
+  for _, field in ipairs(headers.raw or {}) do bytes = bytes + #field[1] + #field[2] + 4 end
+  return bytes, count
+end
+
 --- Whether an Accept field asks for JSON.
 function web.wants_json(headers)
   return (headers.accept or ""):lower():find("application/json", 1, true) ~= nil

@@ -1,7 +1,9 @@
 --- Step 1: who calls. A token, Basic with client id and secret, or a certificate that the balancer
 --- passed on and that is in a key. Sets request.caller = { client_id, roles (a set), by }.
 local broker = require "iflow.sandbox.broker"
+local certificates = require "iflow.sandbox.certificates"
 local claims = require "iflow.sandbox.token.claims"
+local core = require "iflow.core"
 local jwt = require "iflow.sandbox.token.jwt"
 local web = require "iflow.sandbox.web"
 
@@ -18,8 +20,9 @@ local function set(list)
   return out
 end
 
-local function of_key(owner, by)
-  return { client_id = owner.key.client_id, roles = set(owner.instance.roles), by = by }
+local function of_key(tenant, owner, by)
+  return { client_id = owner.key.client_id, roles = set(tenant.role_cache:of(owner.instance)),
+           by = by }
 end
 
 local function xml(exception, code, description)
@@ -41,19 +44,33 @@ local function invalid_token()
                   { ["WWW-Authenticate"] = 'Bearer error="invalid_token"' })
 end
 
--- Claims of a token with a good signature; the last ones are remembered, for one signing key.
+-- Claims of a token with a good signature. The last ones are remembered, for as long as their key
+-- is good.
 local function verified(tenant, token)
-  local signer, memory = assert(tenant.authority:signer()), tenant.verified
-  if not memory or memory.kid ~= signer.kid or memory.count >= VERIFIED_MAX then
-    memory = { kid = signer.kid, count = 0, claims = {} }
+  local memory = tenant.verified
+  if not memory or memory.count >= VERIFIED_MAX then
+    memory = { count = 0, tokens = {} }
     tenant.verified = memory
   end
-  local known = memory.claims[token]
+  local known = memory.tokens[token]
   if not known then
-    known = jwt.verify(signer, token)
-    if known then memory.claims[token], memory.count = known, memory.count + 1 end
+    local content, kid = jwt.verify(tenant.signers, token)
+    if not content then return nil end
+    known = { claims = content, kid = kid }
+    memory.tokens[token], memory.count = known, memory.count + 1
   end
-  return known
+  return tenant.signers:find(known.kid) and known.claims
+end
+
+-- Whether a token that names a certificate came with it, if the runtime cares.
+local function binding_fits(tenant, request, token_claims)
+  local wanted = (token_claims.cnf or {})["x5t#S256"]
+  if not wanted or tenant.settings.token_binding ~= "enforced" then return true end
+  local leaf = request.certificate
+  local digest = leaf and leaf.sha256:gsub("%x%x", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)
+  return leaf ~= nil and core.crypto.base64url(digest) == wanted
 end
 
 local function audience_fits(token_claims)
@@ -66,7 +83,8 @@ end
 local function by_token(tenant, request, token)
   local c = verified(tenant, token)
   if not c or c.zid ~= tenant.state.data.subaccount_id or not audience_fits(c)
-    or tenant.now() > c.exp + tenant.settings.clock_leeway then
+    or tenant.now() > c.exp + tenant.settings.clock_leeway
+    or not binding_fits(tenant, request, c) then
     return invalid_token()
   end
   request.caller = { client_id = c.client_id, by = "token",
@@ -78,18 +96,22 @@ local function by_basic(tenant, request, credentials)
   local owner = id and (tenant.broker:client(id)
     or tenant.broker:client(web.unescape(id, true) or ""))
   if owner and owner.instance.plan == PLAN and broker.has_secret(owner.key, secret) then
-    request.caller = of_key(owner, "basic")
+    request.caller = of_key(tenant, owner, "basic")
     return
   end
   return unauthorized(request, "UnauthorizedUserException", "unauthorized_user", "Bad credentials")
 end
 
 local function by_certificate(tenant, request)
-  local owner = tenant.broker:certificate_owner(request.certificate.sha256)
-  if owner and owner.instance.plan == PLAN then
-    request.caller = of_key(owner, "certificate")
+  local owner, reason
+  if not tenant.settings.trial then
+    owner, reason = certificates.owner(tenant, PLAN, request.certificate)
+  end
+  if owner then
+    request.caller = of_key(tenant, owner, "certificate")
     return
   end
+  core.log.write("debug", "sandbox", "a certificate is refused: " .. (reason or "a trial tenant"))
   return unauthorized(request, "InvalidClientException", "invalid_client", NOT_CONFIGURED)
 end
 

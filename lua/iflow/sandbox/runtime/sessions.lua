@@ -6,7 +6,7 @@ local MAX = 10000
 
 --- deps: now() -> seconds, random(n) -> bytes; settings.session_idle.
 function sessions.new(deps, settings)
-  return setmetatable({ now = deps.now, random = deps.random, idle = settings.session_idle,
+  return setmetatable({ now = deps.now, random = deps.random, settings = settings,
                         by_id = {}, count = 0 }, sessions)
 end
 
@@ -18,7 +18,7 @@ end
 local function make_room(self)
   local oldest
   for id, session in pairs(self.by_id) do
-    if self.now() - session.used > self.idle then
+    if self.now() - session.used > self.settings.session_idle then
       self.by_id[id], self.count = nil, self.count - 1
     elseif not oldest or session.used < oldest.used then
       oldest = session
@@ -39,7 +39,7 @@ end
 function sessions:find(id, user)
   local session = id and self.by_id[id]
   if not session or session.user ~= user then return nil end
-  if self.now() - session.used > self.idle then
+  if self.now() - session.used > self.settings.session_idle then
     self.by_id[id], self.count = nil, self.count - 1
     return nil
   end

@@ -1,6 +1,8 @@
 --- Who asks for a token: a client with its secret (Basic or body), or with its certificate on the
---- .cert host. Returns the { instance, key }, or nil and the refusal.
+--- .cert host. Returns the { instance, key } and, when a certificate proved it, the leaf; or nil and
+--- the refusal.
 local broker = require "iflow.sandbox.broker"
+local certificates = require "iflow.sandbox.certificates"
 local refusal = require "iflow.sandbox.token.refusal"
 local web = require "iflow.sandbox.web"
 
@@ -16,34 +18,52 @@ local function basic_credentials(tenant, request, credentials)
   return id, secret
 end
 
-local function by_secret(tenant, id, secret)
+local function by_secret(tenant, request, id, secret)
+  if request.kind == "token_cert" and not request.chain
+    and tenant.settings.secret_at_cert_host ~= "token" then
+    return nil, refusal.no_certificate(tenant)
+  end
   local client = id and secret and tenant.broker:client(id)
   if client and broker.has_secret(client.key, secret) then return client end
-  return nil, refusal.bad_credentials()
+  return nil, refusal.bad_credentials(tenant)
 end
 
+-- Whether the certificate belongs to another key of the client's instance.
+local function is_sibling(tenant, client, leaf)
+  if tenant.settings.certificate_of_sibling ~= "accepted" then return false end
+  for _, key in pairs(client.instance.keys) do
+    if certificates.fits(tenant, key, leaf) then return true end
+  end
+  return false
+end
+
+-- The tenant's own root stands behind the certificates it made, not behind external ones.
 local function by_certificate(tenant, request, id)
-  local leaf = tenant.trust:leaf("token", request.chain)
-  local client = leaf and tenant.broker:client(id)
-  if client and client.key.sha256 == leaf.sha256 then return client end
-  return nil, refusal.bad_credentials()
+  local client = tenant.broker:client(id)
+  local list = client and client.key.type == "external" and "token" or "issued"
+  local leaf = tenant.trust:leaf(list, request.chain)
+  if client and leaf and (certificates.fits(tenant, client.key, leaf)
+    or is_sibling(tenant, client, leaf)) then
+    return client, leaf
+  end
+  return nil, refusal.bad_certificate(tenant)
 end
 
 --- parameters: the fields of query and body.
 return function(tenant, request, parameters)
   local scheme, credentials = web.authorization(request.headers.authorization)
-  local client, refused
+  local client, more
   if scheme == "basic" then
-    client, refused = by_secret(tenant, basic_credentials(tenant, request, credentials))
+    client, more = by_secret(tenant, request, basic_credentials(tenant, request, credentials))
   elseif parameters.client_id and parameters.client_secret then
-    client, refused = by_secret(tenant, parameters.client_id, parameters.client_secret)
+    client, more = by_secret(tenant, request, parameters.client_id, parameters.client_secret)
   elseif parameters.client_id and request.kind == "token_cert" and request.chain then
-    client, refused = by_certificate(tenant, request, parameters.client_id)
+    client, more = by_certificate(tenant, request, parameters.client_id)
   else
-    return nil, refusal.no_credentials()
+    return nil, refusal.no_credentials(tenant)
   end
   if client and parameters.client_id and parameters.client_id ~= client.key.client_id then
     return nil, refusal.other_client()
   end
-  return client, refused
+  return client, more
 end

@@ -36,30 +36,61 @@ local function allowed(instance, grant)
 end
 
 -- The order of the UAA: scope, then grant type.
-local function check_request(client, parameters, owned)
+local function check_request(tenant, client, parameters, owned)
   local scopes, foreign = claims.narrow(owned, parameters.scope or "")
   if not scopes then return nil, refusal.invalid_scope(foreign) end
   local grant = parameters.grant_type
   if not grant or grant == "" then return nil, refusal.missing_grant() end
   if not GRANT_TYPES[grant] then return nil, refusal.unsupported_grant() end
   if grant ~= "client_credentials" or not allowed(client.instance, grant) then
-    return nil, refusal.unauthorized_grant()
+    return nil, refusal.unauthorized_grant(tenant)
   end
   return scopes
 end
 
-local function issue(tenant, client, scopes)
+-- authorities = {"az_attr":{"name":"value"}} asks for attributes in the token. nil when it is none.
+local function attributes(parameters)
+  if not parameters.authorities then return {} end
+  local given = core.json.decode(parameters.authorities)
+  local attributes = type(given) == "table" and given.az_attr
+  if type(attributes) ~= "table" then return nil end
+  return attributes
+end
+
+local function binding(tenant, leaf)
+  if not leaf or tenant.settings.token_binding == "none" then return nil end
+  local digest = leaf.sha256:gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
+  return core.crypto.base64url(digest)
+end
+
+local function claims_for(tenant, client, scopes, jti)
   local key, instance = client.key, client.instance
-  local base = tenant.addresses:url("token")
-  local jti = core.crypto.uuid():gsub("%-", "")
-  local access = jwt.sign(assert(tenant.authority:signer()), base .. "/token_keys", claims.new {
+  return claims.new {
     client_id = key.client_id, xsappname = broker.XSAPPNAMES[instance.plan], scopes = scopes,
     validity = instance.token_validity, now = tenant.now(), jti = jti,
     rev_sig = core.crypto.sha256(key.client_id .. (key.client_secret or key.sha256)):sub(1, 8),
-    issuer = base .. "/oauth/token", subdomain = addresses.SUBDOMAIN,
+    issuer = tenant.addresses:url("token") .. "/oauth/token", subdomain = addresses.SUBDOMAIN,
     subaccount_id = tenant.state.data.subaccount_id, instance_guid = instance.guid,
-  })
-  return { access_token = access, token_type = "bearer", expires_in = instance.token_validity - 1,
+  }
+end
+
+-- An opaque token is a word that only the token server understands; the runtime, which validates
+-- offline, does not.
+local function issue(tenant, client, scopes, parameters, leaf)
+  local jti = core.crypto.uuid():gsub("%-", "")
+  local access = jti
+  if parameters.token_format ~= "opaque" then
+    local content = claims_for(tenant, client, scopes, jti)
+    local wanted = attributes(parameters)
+    if not wanted then return nil, refusal.bad_request("authorities is no JSON with az_attr") end
+    if next(wanted) then content.az_attr = wanted end
+    local x5t = binding(tenant, leaf)
+    if x5t then content.cnf = { ["x5t#S256"] = x5t } end
+    access = jwt.sign(assert(tenant.signers:current()),
+                      tenant.addresses:url("token") .. "/token_keys", content)
+  end
+  return { access_token = access, token_type = "bearer",
+           expires_in = client.instance.token_validity - 1,
            scope = table.concat(scopes, " "), jti = jti }
 end
 
@@ -67,14 +98,15 @@ return function(tenant, request)
   tenant.counters.token_requests = tenant.counters.token_requests + 1
   local parameters, refused = read_parameters(request)
   if not parameters then return refused end
-  local client
-  client, refused = client_auth(tenant, request, parameters)
-  if not client then return refused end
-  local owned = claims.scopes(broker.XSAPPNAMES[client.instance.plan], client.instance.roles)
-  local scopes
-  scopes, refused = check_request(client, parameters, owned)
+  local client, leaf = client_auth(tenant, request, parameters)
+  if not client then return leaf end -- the refusal
+  local owned = claims.scopes(broker.XSAPPNAMES[client.instance.plan],
+                              tenant.role_cache:of(client.instance))
+  local scopes, token
+  scopes, refused = check_request(tenant, client, parameters, owned)
   if not scopes then return refused end
+  token, refused = issue(tenant, client, scopes, parameters, leaf)
+  if not token then return refused end
   tenant.counters.tokens_issued = tenant.counters.tokens_issued + 1
-  return web.json(200, issue(tenant, client, scopes),
-                  { ["Cache-Control"] = "no-store", ["Pragma"] = "no-cache" })
+  return web.json(200, token, { ["Cache-Control"] = "no-store", ["Pragma"] = "no-cache" })
 end

@@ -20,15 +20,19 @@ local function read(text)
   return type(value) == "table" and value or nil
 end
 
---- The claims of a token that signer signed; nil when it did not, or the text is no token.
-function jwt.verify(signer, text)
+--- The claims of a token that one of the signers signed, and its key id; nil when none did, or the
+--- text is no token.
+function jwt.verify(signers, text)
   if #text > TOKEN_MAX then return nil end
   local signed, signature = text:match("^([%w_-]+%.[%w_-]+)%.([%w_-]+)$")
   if not signed then return nil end
   local head = read(signed:match("^[^.]+"))
-  if not head or head.alg ~= "RS256" or head.kid ~= signer.kid then return nil end
-  if not core.authority.verify(signer.key, signed, signature) then return nil end
-  return read(signed:match("[^.]+$"))
+  local signer = head and head.alg == "RS256" and signers:find(head.kid)
+  if not signer then return nil end
+  if not core.authority.verify(signer.key or signer.public_pem, signed, signature) then
+    return nil
+  end
+  return read(signed:match("[^.]+$")), signer.kid
 end
 
 return jwt

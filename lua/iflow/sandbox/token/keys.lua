@@ -3,10 +3,10 @@ local core = require "iflow.core"
 local web = require "iflow.sandbox.web"
 
 return function(tenant)
-  local signer = assert(tenant.authority:signer())
-  local numbers = signer.key:jwk()
-  return web.json(200, { keys = core.json.array {
-    { kty = "RSA", use = "sig", alg = "RS256", kid = signer.kid, value = signer.public_pem,
-      n = numbers.n, e = numbers.e },
-  } })
+  local keys = core.json.array {}
+  for i, signer in ipairs(tenant.signers:list()) do
+    keys[i] = { kty = "RSA", use = "sig", alg = "RS256", kid = signer.kid,
+                value = signer.public_pem, n = signer.n, e = signer.e }
+  end
+  return web.json(200, { keys = keys })
 end

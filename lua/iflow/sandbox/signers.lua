@@ -1,0 +1,130 @@
+--- The keys that sign tokens (sap-reference 4.3): the current one, in DIR/token-signing.key, and
+--- those an automatic rotation retired, whose tokens live on for a while: their public halves are
+--- in DIR/retired.json. A signer is { kid, public_pem, n, e, key (the current one), ends }.
+local core = require "iflow.core"
+
+local signers = {}
+signers.__index = signers
+
+local RETIRED_MAX = 100
+
+local function signer_of(key)
+  local public_pem, numbers = key:public_pem(), key:jwk()
+  return { key = key, public_pem = public_pem, n = numbers.n, e = numbers.e,
+           kid = "default-jwt-key-" .. core.crypto.sha256(public_pem):sub(1, 10) }
+end
+
+local function generate() return core.authority.keypair { type = "rsa", bits = 2048 } end
+
+local function adopt(self, key)
+  local ok, err = core.file.write(self.dir .. "/token-signing.key", key:private_pem(), "0600")
+  if not ok then return nil, err end
+  self.signer = signer_of(key)
+  return self.signer
+end
+
+local function make_first(self)
+  local key, err = generate()
+  if not key then return nil, err end
+  return adopt(self, key)
+end
+
+local function read_current(self)
+  local path = self.dir .. "/token-signing.key"
+  if not core.file.stat(path) then -- takes up to a second: made behind the back of start
+    self.making = core.task.spawn(make_first, self)
+    return true
+  end
+  local text, err = core.file.read(path)
+  if not text then return nil, err end
+  local key
+  key, err = core.authority.keypair_from_pem(text)
+  if not key then return nil, err end
+  self.signer = signer_of(key)
+  return true
+end
+
+local function read_retired(self)
+  local path = self.dir .. "/retired.json"
+  if not core.file.stat(path) then return true end
+  local text, err = core.file.read(path)
+  if not text then return nil, err end
+  local list
+  list, err = core.json.decode(text)
+  if not list then return nil, err end
+  for _, signer in ipairs(list) do self.retired[signer.kid] = signer end
+  return true
+end
+
+--- Opens the keys in dir and makes the first one when there is none. now() -> seconds.
+function signers.open(dir, now)
+  local self = setmetatable({ dir = dir, now = now, retired = {} }, signers)
+  local ok, err = read_retired(self)
+  if ok then ok, err = read_current(self) end
+  if not ok then return nil, err end
+  return self
+end
+
+--- The one that signs. Waits for the first one. nil, err when it could not be made.
+function signers:current()
+  if self.signer then return self.signer end
+  return self.making:join()
+end
+
+local function living(self)
+  local list = {}
+  for kid, signer in pairs(self.retired) do
+    if self.now() >= signer.ends then self.retired[kid] = nil else list[#list + 1] = signer end
+  end
+  table.sort(list, function(a, b) return a.ends > b.ends end)
+  return list
+end
+
+--- The signer of that key id whose tokens are good now; nil when there is none.
+function signers:find(kid)
+  local current = assert(self:current())
+  if current.kid == kid then return current end
+  local signer = self.retired[kid]
+  return signer and self.now() < signer.ends and signer or nil
+end
+
+--- All whose tokens are good now, the current one first.
+function signers:list()
+  local list = { (assert(self:current())) }
+  return table.move(living(self), 1, RETIRED_MAX, 2, list)
+end
+
+local function retire(self, old, grace)
+  if not grace then
+    self.retired = {}
+  else
+    self.retired[old.kid] = { kid = old.kid, public_pem = old.public_pem, n = old.n, e = old.e,
+                              ends = self.now() + grace }
+  end
+  local list = living(self)
+  for i = RETIRED_MAX + 1, #list do self.retired[list[i].kid] = nil end
+  local kept = core.json.array { table.unpack(list, 1, math.min(#list, RETIRED_MAX)) }
+  return core.file.write(self.dir .. "/retired.json", assert(core.json.encode(kept)), "0600")
+end
+
+--- A new key signs from now on. grace: the seconds for which older tokens stay good; nil is a
+--- forced rotation, after which they are worthless at once. Returns { kid, retired = kid }.
+function signers:rotate(grace)
+  local old, err = self:current()
+  if not old then return nil, err end
+  local key
+  key, err = generate()
+  if not key then return nil, err end
+  local ok, new
+  ok, err = retire(self, old, grace) -- first: a kill in between must not end the old tokens
+  if ok then new, err = adopt(self, key) end
+  if not new then return nil, err end
+  return { kid = new.kid, retired = old.kid }
+end
+
+--- Waits for what is being made; where waiting is not possible it is given up.
+function signers:close()
+  if self.making and not pcall(self.making.join, self.making) then self.making:cancel() end
+end
+
+return signers
