@@ -30,6 +30,7 @@ struct fetch {
   iflow_error err;
   ifl_secret *access;
   int64_t expires_at, fetched_at;
+  bool refresh, from_disk;
 };
 
 ifl_tenant *ifl_checktenant(lua_State *L, int arg)
@@ -50,6 +51,7 @@ static void on_token(void *payload, const struct ifl_token *tok, const iflow_err
     f->access = ifl_secret_ref((ifl_secret *)(uintptr_t)tok->access);
     f->expires_at = tok->expires_at;
     f->fetched_at = tok->fetched_at;
+    f->from_disk = tok->from_disk;
   }
   ifl_wait_done(&f->wait);
 }
@@ -99,13 +101,35 @@ static void push_token(lua_State *L, const struct fetch *f)
   lua_setfield(L, -2, "roles");
 }
 
+static int token_k(lua_State *L, int status, lua_KContext ctx);
+
+static int wait_for_token(lua_State *L, struct fetch *f, ifl_token_source *source)
+{
+  ifl_wait_begin(L, &f->wait);
+  if (ifl_token_get(&f->op, source, on_token, f, &f->err) < 0) return ifl_pusherror(L, &f->err);
+  return ifl_await(L, &f->wait, (lua_KContext)f, token_k);
+}
+
+/* What another run had kept on the disk is not the new token that was asked for. */
+static int fetch_again(lua_State *L, struct fetch *f, ifl_token_source *source)
+{
+  ifl_token_invalidate(source, f->access);
+  ifl_secret_unref(f->access);
+  ifl_token_wait_free(f->op);
+  f->access = NULL;
+  f->op = NULL;
+  f->refresh = false;
+  return wait_for_token(L, f, source);
+}
+
 static int token_k(lua_State *L, int status, lua_KContext ctx)
 {
   struct fetch *f = (struct fetch *)ctx; /* its userdata is still on this stack */
   (void)status;
   if (f->err.code != IFLOW_OK) return ifl_pusherror(L, &f->err);
-  push_token(L, f);
   struct box *b = luaL_checkudata(L, 1, TENANT);
+  if (f->refresh && f->from_disk && b->t != NULL) return fetch_again(L, f, ifl_tenant_tokens(b->t));
+  push_token(L, f);
   if (b->t != NULL) {
     lua_pushstring(L, ifl_tenant_client_id(b->t));
     lua_setfield(L, -2, "client_id");
@@ -126,10 +150,9 @@ static int m_token(lua_State *L)
   bool refresh = ifl_optbool(L, 2, "refresh", false);
   struct fetch *f = ifl_newud(L, sizeof *f, FETCH, 0);
   lua_toclose(L, -1);
-  ifl_wait_begin(L, &f->wait);
+  f->refresh = refresh;
   if (refresh && ifl_token_peek(source, &now) > 0) ifl_token_invalidate(source, now.access);
-  if (ifl_token_get(&f->op, source, on_token, f, &f->err) < 0) return ifl_pusherror(L, &f->err);
-  return ifl_await(L, &f->wait, (lua_KContext)f, token_k);
+  return wait_for_token(L, f, source);
 }
 
 static int fetch_gc(lua_State *L)

@@ -46,6 +46,16 @@ describe("the token cache", function()
     assert.equal(1, fake.tokens)
   end))
 
+  it("is passed over when a new token is asked for", async(function()
+    local dir <close> = tempdir()
+    local fake <close> = fake_tenant.start()
+    assert.equal("token-1", run(fake, dir.path))
+    local tenant <close> = fake:tenant { token_cache = dir.path }
+    assert.equal("token-2", assert(tenant:token { refresh = true }).access:reveal())
+    assert.equal("token-2", run(fake, dir.path))
+    assert.equal(2, fake.tokens)
+  end))
+
   it("is for the user alone, and shows nothing", async(function()
     local dir <close> = tempdir()
     local fake <close> = fake_tenant.start()
