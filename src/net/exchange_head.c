@@ -36,6 +36,12 @@ static int add_fields(struct ifl_buf *b, const struct ifl_headers *h, iflow_erro
   return rc;
 }
 
+/* A name and its value are kept with a NUL each; here they are followed by ": " and CR LF. */
+static size_t fields_size(const struct ifl_headers *h)
+{
+  return h != NULL ? h->bytes.len + 2 * h->count : 0;
+}
+
 static bool wants_length(const char *method)
 {
   /* SAP answers 411 to a POST without one. */
@@ -74,8 +80,7 @@ int ifl_exchange_write_head(ifl_exchange *x, const struct ifl_request *r, iflow_
   struct ifl_buf *b = &x->head;
   const struct ifl_headers *h = r->headers;
   int rc = check_method(r->method, err);
-  if (rc == 0)
-    rc = ifl_buf_reserve(b, 256 + strlen(r->url->target) + (h != NULL ? h->bytes.len * 2 : 0), err);
+  if (rc == 0) rc = ifl_buf_reserve(b, 256 + strlen(r->url->target) + fields_size(h), err);
   if (rc == 0) rc = ifl_buf_adds(b, r->method, err);
   if (rc == 0) rc = ifl_buf_add(b, " ", 1, err);
   if (rc == 0) rc = ifl_buf_adds(b, r->url->target, err);

@@ -32,6 +32,17 @@ describe("http.request sends", function()
     assert.is_nil(head:match "Transfer%-Encoding")
   end))
 
+  it("a head of 120 KB, but no larger one than a server may send", async(function()
+    local server <close> = wire.start(always(ok()))
+    local fields = {}
+    for i = 1, 120 do fields["X-" .. i] = ("v"):rep(1000) end
+    assert.equal(200, assert(request(server, { headers = fields })).status)
+    fields["X-Last"] = ("v"):rep(20000)
+    local answer, err = request(server, { headers = fields })
+    assert.is_nil(answer)
+    assert.equal("limit.exceeded", err.code)
+  end))
+
   it("a length of 0 with a POST that has no body", async(function()
     local server <close> = wire.start { { { "head" }, ok() } }
     assert(request(server, { method = "POST" }))
