@@ -12,6 +12,7 @@
 #include "net/tls_watch.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,8 +172,22 @@ void ifl_dialer_free(ifl_dialer *d)
   free(d);
 }
 
+/* A name look-up that was given up (CURLOPT_QUICK_EXIT) goes on in a thread of curl's until the
+ * system answers, perhaps after a Lua state was closed and the module unloaded: curl stays. */
+static void keep_curl_loaded(void)
+{
+  CURLcode (*function)(long) = curl_global_init;
+  void *address;
+  Dl_info info;
+  memcpy(&address, &function, sizeof address); /* C knows no cast between the two */
+  if (dladdr(address, &info) == 0 || info.dli_fname == NULL) return;
+  void *library = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  if (library != NULL) dlclose(library);
+}
+
 int ifl_dialer_new(ifl_dialer **out, iflow_loop *loop, iflow_error *err)
 {
+  keep_curl_loaded();
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) /* counted, safe to repeat */
     return ifl_fail(err, IFLOW_ESYSTEM, "libcurl cannot be initialised");
   ifl_dialer *d = calloc(1, sizeof *d);

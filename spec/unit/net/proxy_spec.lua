@@ -121,4 +121,45 @@ describe("an address", function()
     assert.equal("net.dns", err.code)
     assert.is_true(err.retryable)
   end))
+
+  --- What a script prints that runs with the name server of spec/support/names.c.
+  local function with_names(script, ...)
+    local dir <close> = process.tempdir()
+    local build = process.run { "cc", "-D_GNU_SOURCE", "-shared", "-fPIC",
+      "-o", dir:file "names.so", "spec/support/names.c", "-ldl" }
+    assert(build.code == 0, build.err)
+    local run = process.run { process.lua, dir:write("script.lua", script), ...,
+      env = { LD_PRELOAD = dir:file "names.so",
+              ASAN_OPTIONS = "verify_asan_link_order=0:detect_leaks=0" } }
+    assert(run.code == 0, run.err)
+    return run.out
+  end
+
+  it("whose name takes long to resolve blocks neither the loop nor the end",
+    function()
+      local out = with_names [[
+        local core = require "iflow.core"
+        core.task.run(function()
+          local start = core.task.monotonic()
+          local function get(timeout)
+            return core.http.request { url = "http://slow.example:1/", connect_timeout = timeout }
+          end
+          local task = core.task.spawn(get, 60)
+          core.task.sleep(0.05)
+          task:cancel()
+          local _, err = get(0.2)
+          print(err.code, core.task.monotonic() - start < 1.5)
+        end)]]
+      assert.equal("net.dns\ttrue\n", out)
+    end)
+
+  it("with several addresses is reached by the one that works", async(function()
+    local server <close> = wire.start { { { "head" }, FINE } }
+    local out = with_names(([[
+      local core = require "iflow.core"
+      core.task.run(function()
+        print(assert(core.http.request { url = "http://two.example:%d/" }).body)
+      end)]]):format(server.port))
+    assert.equal("fine\n", out)
+  end))
 end)
