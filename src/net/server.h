@@ -78,8 +78,8 @@ int ifl_incoming_read(ifl_incoming *in,
 #define IFL_ANSWER_MAX ((size_t)64 * 1024 * 1024)
 int ifl_incoming_answer(ifl_incoming *in, int status, const struct ifl_headers *headers,
                         const void *body, size_t n, iflow_error *err);
-/* Streamed answer: head (chunked, unless length >= 0), then pieces (copied), last with n = 0. sent is
- * called once the piece has left, from the loop; one write at a time. sent may be NULL. */
+/* Streamed answer: head (chunked, unless length >= 0), then pieces (copied), last with n = 0. sent
+ * is called once the piece has left, from the loop; one write at a time. sent may be NULL. */
 int ifl_incoming_begin(ifl_incoming *in, int status, const struct ifl_headers *headers,
                        int64_t length, iflow_error *err);
 int ifl_incoming_write(ifl_incoming *in, const void *data, size_t n,
@@ -90,8 +90,8 @@ void ifl_incoming_abort(ifl_incoming *in);
 bool ifl_incoming_failed(const ifl_incoming *in);
 /* Called once when the peer is gone before the answer was complete. */
 void ifl_incoming_on_gone(ifl_incoming *in, void (*gone)(void *payload), void *payload);
-/* The owner is done with it: an unanswered one gets a 500 (408 when its body stalled, 400 when
- * it broke off), a half answered one is cut. The next request of the connection is read only after this. */
+/* The owner is done with it: an unanswered one gets a 500 (408 when its body stalled, 400 when it
+ * broke off), a half answered one is cut. The next request of the connection waits for this. */
 void ifl_incoming_release(ifl_incoming *in);
 
 #endif
