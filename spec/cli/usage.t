@@ -79,6 +79,32 @@ $ IFLOW_SERVICE_KEY=none.json IFLOW_JSON=1 iflow token
 > {"error":{"code":"file.not_found",…}}
 = 2
 
+$ iflow call /x --expect 9999
+! iflow call: usage.invalid: --expect: '9999' is not a status from 200 to 599
+!   what to do: see: iflow call --help
+= 2
+
+$ iflow call /x --max-time 99999999999d
+! iflow call: usage.invalid: --max-time: '99999999999d' is longer than 100 years
+!   what to do: see: iflow call --help
+= 2
+
+# What curl's users type.
+$ iflow call /x --max-time -1
+! iflow call: usage.invalid: unknown option '-1'
+!   what to do: see: iflow call --help
+= 2
+
+$ iflow call /x -k
+! iflow call: usage.invalid: unknown option '-k'
+!   what to do: the server's certificate is always checked; name the root to trust with --cacert
+= 2
+
+$ iflow call /x --location
+! iflow call: usage.invalid: unknown option '--location'
+!   what to do: a redirect is not followed, …
+= 2
+
 # No secret on a command line.
 $ iflow call /x -H 'Authorization: Bearer abc'
 ! iflow call: usage.invalid: -H Authorization puts a secret on the command line; write the line into a file and give -H @FILE

@@ -32,6 +32,15 @@ local function misused_json(words)
   return false
 end
 
+-- What curl can and iflow will not, and what to do instead.
+local curl_hints = {
+  insecure = "the server's certificate is always checked; name the root to trust with --cacert",
+  location = "a redirect is not followed, since it would carry the token elsewhere; call the new "
+    .. "address",
+  user = "the credential comes from the service key; --auth basic sends its client id and secret",
+}
+curl_hints.k, curl_hints.L, curl_hints.u = curl_hints.insecure, curl_hints.location, curl_hints.user
+
 -- A value that begins with "-" is tied to its option, since argparse would take it for another one.
 local function tie_dashes(words, options)
   local ties, tied, i = {}, {}, 1
@@ -72,12 +81,16 @@ function types.integer(word)
   return word:find "^[+-]?%d+$" and math.tointeger(tonumber(word)) or nil, "is not a whole number"
 end
 
+local seconds_in = { [""] = 1, ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
+local longest = 100 * 365 * 86400 -- what a timeout can be
+
 function types.duration(word)
-  local unit = word:match "^%d+%.?%d*(%a*)$"
-  local known = ({ [""] = true, ms = true, s = true, m = true, h = true, d = true })[unit]
-  if not known then
+  local number, unit = word:match "^(%d+%.?%d*)(%a*)$"
+  local factor = seconds_in[unit]
+  if not factor then
     return nil, "is not a duration (seconds, or a number with ms, s, m, h or d)"
   end
+  if tonumber(number) * factor > longest then return nil, "is longer than 100 years" end
   return unit == "" and tonumber(word) or word
 end
 
@@ -194,11 +207,14 @@ local function explain(name, command, options, words, text)
   text = text:match "^[^\n]*"
   local unknown = text:match "^unknown option '(.-)'"
   if unknown then
-    local names = {}
+    local names = {} -- not those of one letter: every other one would be near
     for _, row in ipairs(options) do
-      table.move(rows.names(row), 1, 2, #names + 1, names)
+      for _, known in ipairs(rows.names(row)) do
+        if #known > 2 then names[#names + 1] = known end
+      end
     end
-    return usage_error(name, suggest.message(text, unknown, names))
+    return usage_error(name, suggest.message(text, unknown, names),
+      curl_hints[unknown:match "^%-+(.*)"])
   end
   local hint
   if text == "too many arguments" then

@@ -11,6 +11,11 @@ local csrf = { auto = nil, always = true, never = false }
 
 local function saves(args) return args.output and args.output ~= "-" end
 
+local function status_code(number)
+  if number >= 200 and number <= 599 then return number end
+  return nil, "is not a status from 200 to 599"
+end
+
 local function head_of(answer)
   local lines = { ("HTTP/1.1 %d"):format(answer.status) }
   for _, field in ipairs(answer.headers and answer.headers.raw or {}) do
@@ -109,7 +114,7 @@ return {
       help = "how the call is authenticated" },
     { "--csrf", value = "WHEN", choices = { "auto", "always", "never" }, default = "auto",
       help = "when a CSRF token is fetched: once it is asked for, before the call, or never" },
-    { "--expect", value = "STATUS", type = "integer", multiple = true,
+    { "--expect", value = "STATUS", type = "integer", convert = status_code, multiple = true,
       help = "a further status that counts as delivered" },
     { "--idempotent", flag = true, help = "the flow recognises repeats, so resending is safe" },
   }, 1, 6, #curl.options + 1, table.move(curl.options, 1, #curl.options, 1, {}))),
