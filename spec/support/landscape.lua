@@ -24,7 +24,8 @@ function landscape.open(opts)
   self.sb = sandbox.start { hostname = opts.hostname, settings = opts.settings }
   assert(self.sb:create_instance { name = "orders", roles = { "ESBMessaging.send" } })
   assert(self.sb:deploy { name = "orders", address = "/orders", role = "ESBMessaging.send",
-                          csrf = opts.csrf or false, process = opts.process or tell })
+                          csrf = opts.csrf or false, allowed_headers = "*",
+                          process = opts.process or tell })
   self.cacert = self.sb.endpoints.cacert
   return self
 end

@@ -271,7 +271,7 @@ describe("the admin path", function()
     local remote = assert(client.open(sb.dir))
     local file = sb.dir .. "/f.lua"
     assert(core.file.write(file, 'return { name = "f", address = "/f", process = print }'))
-    assert.same({ name = "f", address = "/f" }, remote:deploy(file))
+    assert.same({ name = "f", address = "/f", path = "/http/f" }, remote:deploy(file))
     assert.equal("f", sb:flows()[1].name)
     assert(core.file.write(file, "return {"))
     assert.equal("script.failed", code_of(remote:deploy(file)))

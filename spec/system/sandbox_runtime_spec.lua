@@ -321,10 +321,13 @@ describe("a flow", function()
 
   it("sees the message, without what is the adapter's own business", with(function(sb, call, key)
     local seen
-    support.echo(sb, { csrf = false, address = "/a/*", process = function(exchange)
-      seen = exchange
-      return 200, nil, ""
-    end })
+    support.echo(sb, {
+      csrf = false, address = "/a/*", allowed_headers = "x-mine|camel*|ssl*|x-f*",
+      process = function(exchange)
+        seen = exchange
+        return 200, nil, ""
+      end,
+    })
     local answer = call { path = "/http/a/b?x=1&y=%20", body = "body", headers = {
       ["X-Mine"] = "1", CamelHttpMethod = "evil", SSL_CLIENT_CERT = "forged",
       ["X-Forwarded-Client-Cert"] = "forged" } }
@@ -333,7 +336,8 @@ describe("a flow", function()
                 { seen.method, seen.path, seen.body, seen.query })
     assert.same({ x = "1", y = " " }, seen.parameters)
     assert.equal("1", seen:header "X-MINE")
-    for _, name in ipairs { "authorization", "camelhttpmethod", "ssl_client_cert", "raw",
+    assert.equal("POST", seen.headers.camelhttpmethod)
+    for _, name in ipairs { "authorization", "ssl_client_cert", "raw",
                             "x-forwarded-client-cert" } do
       assert.is_nil(seen.headers[name], name)
     end

@@ -1,9 +1,12 @@
--- sandbox.lua -- iflow sandbox start|stop|deploy|trust|log: runs the embedded tenant, in the
--- foreground or in the background, and changes a running one over its admin path.
+-- sandbox.lua -- iflow sandbox start|stop|deploy|log|…: runs the embedded tenant, in the foreground
+-- or in the background, and changes a running one over its admin path. Its other commands are files
+-- in sandbox/.
+local assignments = require "iflow.cmd.sandbox.assignments"
 local client = require "iflow.sandbox.client"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local json = require "iflow.json"
+local settings = require "iflow.sandbox.settings"
 
 local READY_WAIT = 15 -- seconds for a sandbox in the background to answer
 local STOP_WAIT = 15
@@ -22,11 +25,26 @@ local function show(out, pid, endpoints)
   end, { pid = pid, endpoints = endpoints })
 end
 
+-- What --set gave, as values of the settings' types.
+local function settings_of(args)
+  local given, err = assignments(args.set)
+  if not given then return nil, err end
+  for name, text in pairs(given) do
+    local change
+    change, err = settings.change(name, text)
+    if not change then return nil, err end
+    given[name] = change.value
+  end
+  return given
+end
+
 local function run_here(args, out)
   local sandbox = require "iflow.sandbox" -- here: it is much, and no other command needs it
-  local sb <close>, err = sandbox.start { dir = args.dir, port = args.port,
-                                          hostname = args.hostname }
-  if not sb then return nil, err end
+  local given, err = settings_of(args)
+  if not given then return nil, err end
+  local sb <close>, why = sandbox.start { dir = args.dir, port = args.port,
+                                          hostname = args.hostname, settings = given }
+  if not sb then return nil, why end
   show(out, core.process.pid(), sb.endpoints)
   io.stdout:flush()
   sb:wait()
@@ -40,6 +58,7 @@ local function command_line(args, log)
                  log = log }
   if args.port then table.move({ "--port", tostring(args.port) }, 1, 2, #line + 1, line) end
   if args.hostname then table.move({ "--hostname", args.hostname }, 1, 2, #line + 1, line) end
+  for _, word in ipairs(args.set) do table.move({ "--set", word }, 1, 2, #line + 1, line) end
   return line
 end
 
@@ -106,6 +125,8 @@ local start = {
       help = "the first of the four ports; else those of the last start, or free ones" },
     { "--hostname", value = "NAME", env = "IFLOW_SANDBOX_HOSTNAME",
       help = "the host in URLs and keys, for clients that cannot resolve *.localhost" },
+    { "--set", value = "NAME=VALUE", multiple = true, env = false,
+      help = "a setting, kept for later starts; see: iflow sandbox settings" },
     { "--detach", flag = true, env = false, help = "return when it is ready; it runs on" },
   },
   run = function(args, out)
@@ -113,6 +134,8 @@ local start = {
       return nil, errors { code = "usage.invalid", message = "--port takes 1 to 65532",
                             hint = "four consecutive ports are needed" }
     end
+    local ok, err = settings_of(args)
+    if not ok then return nil, err end
     return (args.detach and run_behind or run_here)(args, out)
   end,
 }
@@ -152,13 +175,13 @@ local stop = {
   end,
 }
 
--- deploy, trust, log -----------------------------------------------------------------------------
+-- deploy, log -------------------------------------------------------------------------------
 
 local deploy = {
   name = "deploy",
   summary = "deploy an integration flow",
-  description = "FILE is a Lua file that returns { name, address, role, csrf, max_size, process }. "
-    .. "A flow with the same name is replaced.",
+  description = "FILE is a Lua file that returns { name, address, role, csrf, max_size, process, "
+    .. "… }. A flow with the same name is replaced.",
   arguments = { { "file", help = "the flow" } },
   options = { dir_option },
   run = function(args, out)
@@ -167,36 +190,7 @@ local deploy = {
     local flow
     flow, err = sb:deploy(args.file)
     if not flow then return nil, err end
-    out:result(function() out:print(("%s  /http%s"):format(flow.name, flow.address)) end, flow)
-    return 0
-  end,
-}
-
-local trust = {
-  name = "trust",
-  summary = "accept certificates of another authority",
-  description = "Adds the root certificates in FILE to the lists by which the load balancer and "
-    .. "the token server judge client certificates. An external certificate needs both.",
-  arguments = { { "file", help = "PEM or DER" } },
-  options = {
-    dir_option,
-    { "--list", value = "LIST", choices = { "balancer", "token", "both" }, default = "both",
-      env = false, help = "which list" },
-  },
-  run = function(args, out)
-    local sb, err = client.open(args.dir)
-    if not sb then return nil, err end
-    local roots
-    roots, err = core.cert.read(args.file)
-    if not roots then return nil, err end
-    local pem = {}
-    for i, certificate in ipairs(roots.certificates) do pem[i] = certificate.pem end
-    local subjects
-    subjects, err = sb:trust(table.concat(pem), args.list)
-    if not subjects then return nil, err end
-    out:result(function()
-      for _, subject in ipairs(subjects) do out:print(subject) end
-    end, { trusted = subjects })
+    out:result(function() out:print(("%s  %s"):format(flow.name, flow.path)) end, flow)
     return 0
   end,
 }
@@ -234,5 +228,8 @@ return {
   summary = "run the embedded tenant and deploy flows into it",
   description = "A tenant on this machine, true to SAP's documented behaviour, to write, test and "
     .. "show senders without an SAP account.",
-  commands = { start, stop, deploy, trust, log },
+  commands = { start, stop, deploy, require "iflow.cmd.sandbox.undeploy", log,
+               require "iflow.cmd.sandbox.role", require "iflow.cmd.sandbox.trust",
+               require "iflow.cmd.sandbox.settings", require "iflow.cmd.sandbox.rotate",
+               (require "iflow.cmd.sandbox.worker") }, -- one value of the two
 }

@@ -11,19 +11,20 @@ local function bad(chunk, text)
                        message = ("the flow '%s' cannot be deployed: %s"):format(chunk, text) }
 end
 
---- source: the text; chunk: the name to show. Returns the completed flow, or nil, err.
-function flow_file.load(source, chunk)
+--- source: the text; chunk: the name to show; defaults: as for flows.complete. Returns the
+--- completed flow, or nil, err.
+function flow_file.load(source, chunk, defaults)
   local run, why = load(source, "@" .. chunk, "t", strict.environment())
   if not run then return bad(chunk, why) end
   local ran, result = pcall(run)
   if not ran then return bad(chunk, tostring(result)) end
   if type(result) ~= "table" then return bad(chunk, "the file must return a table") end
-  return flow_file.complete(result, chunk)
+  return flow_file.complete(result, chunk, defaults)
 end
 
 --- The same for a table that a test gives directly.
-function flow_file.complete(given, chunk)
-  local checked, flow, why = pcall(flows.complete, given)
+function flow_file.complete(given, chunk, defaults)
+  local checked, flow, why = pcall(flows.complete, given, defaults)
   if not checked then return bad(chunk, tostring(flow)) end
   if not flow then return bad(chunk, why) end
   return flow

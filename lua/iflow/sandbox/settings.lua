@@ -1,7 +1,7 @@
 --- What SAP does not document, or what a test wants otherwise: one row a setting, with its default,
 --- what it means, and where sap-reference speaks of it. "unknown" marks the best guess at something
---- SAP does not tell (section 11). `choices` are the words it takes; what has `restart` is read when
---- the sandbox starts.
+--- SAP does not tell (section 11). `choices` are the words it takes; what has `restart` is read
+--- when the sandbox starts.
 local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
 
@@ -22,7 +22,8 @@ settings.rows = {
   { "size_status", 500, "status when Maximum Message Size is exceeded", "11 #11 unknown" },
   { "max_size", 40 * 1024 * 1024, "Maximum Message Size in bytes of a flow that names none",
     "5.6 unknown" },
-  { "body_gap", 20, "seconds the worker waits for the next piece of a body", "5.6", restart = true },
+  { "body_gap", 20, "seconds the worker waits for the next piece of a body", "5.6",
+    restart = true },
   { "forbidden_body", "page", "body of the 403 for a missing role", "11 #10 unknown",
     choices = { "page", "json", "empty" } },
   { "address_case", "sensitive", "whether addresses of flows are compared with their case",

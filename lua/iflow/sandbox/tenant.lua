@@ -82,6 +82,11 @@ local function build(self, given)
   return true
 end
 
+local function modified(path)
+  local stat = core.file.stat(path)
+  return stat and stat.mtime
+end
+
 -- Flows that were deployed before a restart; one that no longer loads is told and left out.
 local function load_flows(self)
   local dir = self.dir .. "/flows"
@@ -89,9 +94,9 @@ local function load_flows(self)
     if name:match("%.lua$") then
       local source, err = core.file.read(dir .. "/" .. name, FLOWS_MAX)
       local flow
-      if source then flow, err = flow_file.load(source, name) end
+      if source then flow, err = flow_file.load(source, name, self.settings) end
       local ok, why
-      if flow then ok, why = self.flows:deploy(flow) end
+      if flow then ok, why = self.flows:deploy(flow, modified(dir .. "/" .. name)) end
       if not ok then core.log.write("warn", "sandbox", tostring(err or why)) end
     end
   end

@@ -122,8 +122,8 @@ local function examine(self, list, chain)
   return { at = at, leaf = parsed.certificates[1] }
 end
 
---- The leaf of a presented chain that reaches a root of "balancer", "token" or "issued", as cert.parse gives it; nil and
---- the reason when it does not.
+--- The leaf of a presented chain that reaches a root of "balancer", "token" or "issued", as
+--- cert.parse gives it; nil and the reason when it does not.
 function trust:leaf(list, chain)
   local name = list .. table.concat(chain)
   local verdict = self.verdicts[name]

@@ -1,5 +1,5 @@
---- deploy(path | flow table | { source, file }) -> { name, address }. A flow that came as text is
---- kept in DIR/flows and is there again after a restart.
+--- deploy(path | flow table | { source, file }) -> { name, address, path }. A flow that came as
+--- text is kept in DIR/flows and is there again after a restart.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local flow_file = require "iflow.sandbox.flow_file"
@@ -23,18 +23,18 @@ end
 return function(tenant, given)
   local flow, err, source, file
   if type(given) == "table" and given.process then
-    flow, err = flow_file.complete(given, tostring(given.name))
+    flow, err = flow_file.complete(given, tostring(given.name), tenant.settings)
   else
     source, file = read(given)
     if not source then return nil, file end
-    flow, err = flow_file.load(source, file)
+    flow, err = flow_file.load(source, file, tenant.settings)
   end
   if not flow then return nil, err end
-  local ok, why = tenant.flows:deploy(flow)
+  local ok, why = tenant.flows:deploy(flow, tenant.now())
   if not ok then return nil, errors { code = "sandbox.refused", message = why } end
   if source then
     ok, err = keep(tenant, flow.name, source)
     if not ok then return nil, err end
   end
-  return { name = flow.name, address = flow.address }
+  return { name = flow.name, address = flow.address, path = flow.path }
 end

@@ -1,4 +1,6 @@
---- flows() -> list of { name, address, role, csrf, max_size }
+--- flows() -> list of { name, address, adapter, path, role, csrf, max_size, status, deployed_at }
 local json = require "iflow.core".json
 
-return function(tenant) return json.array(tenant.flows:list()) end
+return function(tenant)
+  return json.array(tenant.flows:list(tenant.now(), tenant.settings.deploy_time))
+end

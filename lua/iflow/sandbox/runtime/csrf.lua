@@ -1,4 +1,4 @@
---- Step 4: CSRF protection of the HTTPS channel (sap-reference 5.3). A fetch gets a token bound to
+--- Step 5: CSRF protection of the HTTPS channel (sap-reference 5.3). A fetch gets a token bound to
 --- a session and never runs the flow; what modifies needs the token and the session's cookies.
 local web = require "iflow.sandbox.web"
 

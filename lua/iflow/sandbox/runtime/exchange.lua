@@ -1,26 +1,19 @@
 --- What process(exchange) of a flow sees of a message.
----   exchange.method, .path (behind "/*"), .query, .parameters, .headers (lower-case names), .body,
----   .sender (client id), .authenticated_by, .message_id, .correlation_id
+---   exchange.method, .path (behind the address), .query, .parameters, .headers (lower-case names;
+---   which ones: runtime/headers.lua), .body, .sender (client id), .authenticated_by, .message_id,
+---   .correlation_id
 ---   exchange:header("Name")   exchange:read() -> piece | nil   (flows with stream = true)
+--- A flow may set .headers.sap_applicationid and its like: they name the run in the message log.
+local headers = require "iflow.sandbox.runtime.headers"
 local web = require "iflow.sandbox.web"
 
 local exchange = {}
 exchange.__index = exchange
 
-local HIDDEN = { authorization = true, ["x-csrf-token"] = true } -- the adapter's own business
-
-local function visible(headers)
-  local out = {}
-  for name, value in pairs(headers) do
-    if not HIDDEN[name] and not name:match("^camel") then out[name] = value end
-  end
-  return out
-end
-
-function exchange.new(request, entry)
+function exchange.new(tenant, request, entry)
   return setmetatable({
     method = request.method, path = request.rest, query = request.query,
-    parameters = web.form(request.query) or {}, headers = visible(request.headers),
+    parameters = web.form(request.query) or {}, headers = headers.of(tenant, request),
     body = request.body, sender = request.caller.client_id,
     authenticated_by = request.caller.by, message_id = entry.id,
     correlation_id = entry.correlation_id,

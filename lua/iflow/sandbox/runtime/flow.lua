@@ -1,8 +1,9 @@
---- Step 6: runs the flow and writes its message processing log. A flow that raises gives 500 with
---- the text of the platform, which is spelled like that (sap-reference 5.5).
+--- Step 8: runs the flow and writes its message processing log. A flow that raises gives 500 with
+--- the text of the platform, which is spelled like that (sap-reference 5.5), or with the text of
+--- the exception when the flow says return_exception.
 local core = require "iflow.core"
+local attributes = require "iflow.sandbox.runtime.attributes"
 local exchange = require "iflow.sandbox.runtime.exchange"
-local mpl = require "iflow.sandbox.mpl"
 local web = require "iflow.sandbox.web"
 
 local FAILED = "An internal server error occured: The MPL ID for the failed message is : %s\n"
@@ -26,11 +27,6 @@ local function to_answer(status, headers, body)
   return { status = status, headers = copy, body = body or "" }
 end
 
-local function correlation_id(request)
-  local given = request.headers["sap_mplcorrelationid"]
-  return given and mpl.created(given) and given or nil
-end
-
 local function add_ids(answer, entry)
   local present = {}
   for name in pairs(answer.headers) do present[tostring(name):lower()] = true end
@@ -45,23 +41,29 @@ local function reason_of(raised)
   return tostring(raised)
 end
 
+-- What the sender gets of a flow that raised; its channel may have a form of its own for it.
+local function failure(request, entry, reason)
+  local flow = request.flow
+  core.log.write("info", "sandbox", ("flow '%s' failed: %s"):format(flow.name, reason))
+  local text = flow.return_exception and reason or FAILED:format(entry.id)
+  if flow.channel.failure then return flow.channel.failure(request, text, flow) end
+  return web.text(500, text)
+end
+
 return function(tenant, request)
   local flow = request.flow
   tenant.counters:flow(flow.name)
-  local entry = tenant.log:open {
-    flow = flow.name, sender = request.caller.client_id, correlation_id = correlation_id(request),
-    method = request.method, size = request.body and #request.body,
-  }
-  local ran, result = pcall(function()
-    return to_answer(flow.process(exchange.new(request, entry)))
-  end)
+  local entry = tenant.log:open(attributes.at_start(tenant, request))
+  local message = exchange.new(tenant, request, entry)
+  local ran, result = pcall(function() return to_answer(flow.process(message)) end)
+  attributes.at_end(entry, message.headers)
   if not ran then
     local reason = reason_of(result)
     tenant.log:finish(entry, "FAILED", 500, reason)
-    core.log.write("info", "sandbox", ("flow '%s' failed: %s"):format(flow.name, reason))
-    return web.text(500, FAILED:format(entry.id))
+    return failure(request, entry, reason)
   end
   add_ids(result, entry)
+  if flow.channel.wrap then result = flow.channel.wrap(request, result, flow) end
   tenant.log:finish(entry, "COMPLETED", result.status)
   return result
 end

@@ -1,4 +1,4 @@
---- Step 5: Maximum Message Size of the channel. The body is read here, before the flow runs; a flow
+--- Step 6: Maximum Message Size of the channel. The body is read here, before the flow runs; a flow
 --- with stream = true reads it itself, and only a length that was announced can be refused.
 local web = require "iflow.sandbox.web"
 

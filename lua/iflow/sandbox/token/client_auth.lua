@@ -1,6 +1,6 @@
 --- Who asks for a token: a client with its secret (Basic or body), or with its certificate on the
---- .cert host. Returns the { instance, key } and, when a certificate proved it, the leaf; or nil and
---- the refusal.
+--- .cert host. Returns the { instance, key } and, when a certificate proved it, the leaf; or nil
+--- and the refusal.
 local broker = require "iflow.sandbox.broker"
 local certificates = require "iflow.sandbox.certificates"
 local refusal = require "iflow.sandbox.token.refusal"

@@ -52,9 +52,8 @@ end
 local function attributes(parameters)
   if not parameters.authorities then return {} end
   local given = core.json.decode(parameters.authorities)
-  local attributes = type(given) == "table" and given.az_attr
-  if type(attributes) ~= "table" then return nil end
-  return attributes
+  local wanted = type(given) == "table" and given.az_attr
+  return type(wanted) == "table" and wanted or nil
 end
 
 local function binding(tenant, leaf)

@@ -58,7 +58,8 @@ function refusal.no_zone(tenant)
 end
 --- More requests than the subaccount has a minute for, and the queue is full.
 function refusal.too_many(seconds)
-  return answer(429, "too_many_requests", "Too many requests", { ["Retry-After"] = tostring(seconds) })
+  return answer(429, "too_many_requests", "Too many requests",
+                { ["Retry-After"] = tostring(seconds) })
 end
 
 return refusal
