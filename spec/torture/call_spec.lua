@@ -126,4 +126,14 @@ describe("token and call", function()
       end)
     end
   end
+
+  it("work when every send and every receive moves one byte", function()
+    for _, type in ipairs { "secret", "certificate" } do
+      fault.arm("trickle", 1)
+      local answer, err = iflow.run(whole_path, tenant.options[type])
+      local fired, n = fault.disarm()
+      assert.equal("delivered", answer and answer.outcome, tostring(err))
+      assert.is_true(fired and n > 1000)
+    end
+  end)
 end)

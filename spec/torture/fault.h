@@ -5,7 +5,14 @@
 
 #include <stdbool.h>
 
-enum fault_kind { FAULT_MALLOC, FAULT_LUA, FAULT_SEND, FAULT_RECV, FAULT_KINDS };
+enum fault_kind {
+  FAULT_MALLOC,
+  FAULT_LUA,
+  FAULT_SEND,
+  FAULT_RECV,
+  FAULT_TRICKLE, /* no failure: from the n-th on, sends and receives move one byte each */
+  FAULT_KINDS
+};
 
 /* Whether this event is the one that must fail. Weak in the module, which stock Lua loads too. */
 __attribute__((visibility("default"))) bool fault_hit(enum fault_kind kind);

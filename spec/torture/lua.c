@@ -3,7 +3,8 @@
  * fail, for spec/torture, through a module of its own:
  *   fault.arm(kind, n)   the n-th event of the kind from now fails: "malloc" (C code of iflow),
  *                        "lua" (growth of Lua's memory), "send", "recv" (a socket: the connection
- *                        is cut there and then)
+ *                        is cut there and then); "trickle": nothing fails, but every send and
+ *                        receive from the n-th on moves a single byte
  *   fault.disarm()       -> whether it happened, and how many events were seen
  * send and recv are defined here: the program's own definitions come before the C library's. */
 #include "fault.h"
@@ -21,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-static const char *const kind_names[] = { "malloc", "lua", "send", "recv", NULL };
+static const char *const kind_names[] = { "malloc", "lua", "send", "recv", "trickle", NULL };
 
 /* Of the process, since the hooks below have no other place to look; threads count, too. */
 static struct {
@@ -33,7 +34,8 @@ static struct {
 bool fault_hit(enum fault_kind kind)
 {
   if (atomic_load(&fault.kind) != (int)kind) return false;
-  if (atomic_fetch_add(&fault.seen, 1) + 1 != atomic_load(&fault.at)) return false;
+  long nth = atomic_fetch_add(&fault.seen, 1) + 1, at = atomic_load(&fault.at);
+  if (kind == FAULT_TRICKLE ? nth < at : nth != at) return false;
   atomic_store(&fault.fired, true);
   return true;
 }
@@ -78,6 +80,7 @@ __attribute__((visibility("default"))) ssize_t send(int fd, const void *data, si
   ssize_t (*next)(int, const void *, size_t, int);
 
   *(void **)&next = dlsym(RTLD_NEXT, "send");
+  if (n > 1 && fault_hit(FAULT_TRICKLE)) n = 1;
   return fault_hit(FAULT_SEND) ? cut(fd) : next(fd, data, n, flags);
 }
 
@@ -86,6 +89,7 @@ __attribute__((visibility("default"))) ssize_t recv(int fd, void *data, size_t n
   ssize_t (*next)(int, void *, size_t, int);
 
   *(void **)&next = dlsym(RTLD_NEXT, "recv");
+  if (n > 1 && fault_hit(FAULT_TRICKLE)) n = 1;
   return fault_hit(FAULT_RECV) ? cut(fd) : next(fd, data, n, flags);
 }
 
