@@ -1,5 +1,5 @@
--- bodies.lua -- what is sent: uploads, Expect, answers that come before the body is over, and bodies
--- that are larger than anybody's memory.
+-- bodies.lua -- what is sent: uploads, Expect, answers that come before the body is over, bodies
+-- larger than memory.
 -- A list of { name =, text =, run = function(peer, where) }; see spec/support/world.lua.
 local assert = require "luassert"
 local all = require "iflow.all"
