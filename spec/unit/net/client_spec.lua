@@ -166,6 +166,7 @@ describe("an answer", function()
     assert.equal("hello world", assert(get(head .. wire.chunked("hello world", 3))).body)
     assert.equal("hello", assert(get(head .. "5;a=b\r\nhello\r\n0;c\r\nX-T: 1\r\n\r\n")).body)
     assert.equal("", assert(get(head .. "0\r\n\r\n")).body)
+    assert.equal("hello", assert(get(head .. "5  \r\nhello\r\n0;a=b; c=\"d;e\"\r\n\r\n")).body)
   end))
 
   it("that ends with the connection", async(function()
@@ -232,7 +233,9 @@ describe("an answer", function()
       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
-      chunked .. "x\r\n", chunked .. "1\r\nab\r\n", chunked .. "1\na\r\n0\r\n\r\n",
+      chunked .. "x\r\n", chunked .. "1 1\r\na\r\n0\r\n\r\n", chunked .. ";a\r\n\r\n",
+      chunked .. "1;a\0\r\na\r\n0\r\n\r\n", chunked .. "1;a\nb\r\na\r\n0\r\n\r\n",
+      chunked .. "1\r\nab\r\n", chunked .. "1\na\r\n0\r\n\r\n",
       chunked .. "0\r\nA: b\r\n c\r\n\r\n",
     } do
       refused(bytes, "http.protocol")
