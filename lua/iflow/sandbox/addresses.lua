@@ -38,6 +38,13 @@ function addresses:accepts(kind, host)
     or (self.hostname ~= nil and name == self.hostname:lower())
 end
 
+--- Whether a Host field is the token server's domain without a subdomain, which serves the tenant
+--- that a request names by its zone id.
+function addresses.is_domain(kind, host)
+  local name = (host or ""):lower():gsub(":%d+$", "")
+  return (kind == "token" or kind == "token_cert") and name == DOMAINS[kind]
+end
+
 --- What the server certificate must name: like SAP's it covers other subdomains too, so that a
 --- wrong one fails where it does there, by a 404.
 function addresses:sans()
@@ -45,6 +52,7 @@ function addresses:sans()
   for _, kind in ipairs(addresses.KINDS) do
     sans[#sans + 1] = "DNS:" .. addresses.name(kind)
     sans[#sans + 1] = "DNS:*." .. DOMAINS[kind]
+    sans[#sans + 1] = "DNS:" .. DOMAINS[kind]
   end
   if self.hostname and self.hostname ~= "localhost" then
     sans[#sans + 1] = "DNS:" .. self.hostname

@@ -81,9 +81,16 @@ local function send(req, answer)
   end
 end
 
+local function means_tenant(self, kind, request)
+  local host = request.headers.host
+  if self.tenant.addresses:accepts(kind, host) then return true end
+  local zone = request.headers["x-zid"] or (web.form(request.query) or {}).zid
+  return addresses.is_domain(kind, host) and zone == self.tenant.state.data.subaccount_id
+end
+
 local function decide(self, kind, request)
   if not request.path then return web.page(400, "Bad Request") end
-  if not self.tenant.addresses:accepts(kind, request.headers.host) then
+  if not means_tenant(self, kind, request) then
     return NO_TENANT[kind](self.tenant, request)
   end
   return BEHAVIOUR[kind](self.tenant, request)
