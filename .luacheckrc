@@ -2,8 +2,6 @@
 std = "lua54"
 max_line_length = 100
 codes = true
-exclude_files = { "build*/", "spec/support/tree/" }
+exclude_files = { "build*/" }
 
 files["spec"] = { std = "+busted" }
--- `iflow run` gives a script strict globals and `arg`.
-files["scripts/senders"] = { read_globals = { "arg" } }
