@@ -236,6 +236,16 @@ static void feed(lua_State *L, struct op *op)
   lua_pop(L, 1);
 }
 
+/* At the script's line, which is two up: it called tenant:call, and that called perform. */
+static int raise_at_script(lua_State *L, const char *expected, int arg)
+{
+  const char *got = luaL_typename(L, arg);
+  luaL_where(L, 2);
+  lua_pushfstring(L, "a body's %s, got %s", expected, got);
+  lua_concat(L, 2);
+  return lua_error(L);
+}
+
 /* What the iterator gave is on top: piece and, after a nil, perhaps an error. Both are popped. */
 static void take_piece(lua_State *L, struct op *op)
 {
@@ -249,7 +259,7 @@ static void take_piece(lua_State *L, struct op *op)
     lua_pop(L, 1);
     lua_setiuservalue(L, 1, UV_PIECE);
   } else {
-    ifl_raise(L, "a body's iterator must give strings, got %s", luaL_typename(L, -2));
+    raise_at_script(L, "iterator must give strings", -2);
   }
 }
 
@@ -263,8 +273,7 @@ static int piece_k(lua_State *L, int status, lua_KContext ctx)
 static void take_iterator(lua_State *L, struct op *op)
 {
   if (lua_type(L, -1) != LUA_TFUNCTION)
-    ifl_raise(L, "a body's function must give a fresh iterator again, got %s",
-              luaL_typename(L, -1));
+    raise_at_script(L, "function must give a fresh iterator again", -1);
   lua_setiuservalue(L, 1, UV_ITERATOR);
   op->rewound = op->has_piece = false;
 }

@@ -204,9 +204,18 @@ static void retryable(struct ifl_verdict *v, const struct ifl_ending *end)
   v->err.retry_after_ms = ifl_retry_after_ms(end->headers, ifl_clock_wall_ms());
 }
 
+static bool is_redirection(const struct ifl_ending *end)
+{
+  return end->status >= 300 && end->status < 400;
+}
+
 /* It carries a message processing log id: the flow ran and this is its answer. */
 static void from_flow(struct ifl_verdict *v, const struct ifl_ending *end)
 {
+  if (is_redirection(end)) {
+    redirected(v, end);
+    return;
+  }
   answered(v, end, end->status == 500 ? IFLOW_EFLOWFAILED : IFLOW_EREJECTED);
   ifl_hint(&v->err, "the flow ran and answered this: look up MessageProcessingLogs('%s')",
            v->message_id);
@@ -215,7 +224,7 @@ static void from_flow(struct ifl_verdict *v, const struct ifl_ending *end)
 static void by_status(struct ifl_verdict *v, const struct ifl_ending *end)
 {
   char what[32];
-  if (end->status >= 300 && end->status < 400) {
+  if (is_redirection(end)) {
     redirected(v, end);
     return;
   }

@@ -230,6 +230,10 @@ describe("an answer", function()
     local _, err, fake = call_with { 302, { Location = "/elsewhere" } }
     assert.matches("/elsewhere", err.hint, 1, true)
     assert.equal(1, fake.calls)
+    _, err = call_with { 302, { Location = "/other", SAP_MessageProcessingLogID = MESSAGE_ID } }
+    assert.equal("call.redirected", err.code)
+    assert.equal(MESSAGE_ID, err.message_id)
+    assert.matches("/other", err.hint, 1, true)
   end))
 
   it("gives at most 64 KiB of an error's body", async(function()
