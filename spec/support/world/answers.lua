@@ -8,11 +8,12 @@ local function is_text(peer, answer)
   assert.is_true(answer.body == peer.text, "another body than the file's")
 end
 
---- The answer is right, and what follows on the same connection is too.
+--- The answer is right, and what follows on the same connection is too. A server that closes behind
+--- every answer gets two.
 local function twice(peer, where, check)
   local opened = peer.count()
-  for _ = 1, 2 do check(peer:get(where)) end
-  assert.equal(1, (opened()))
+  for _ = 1, 2 do check(peer:get(where, { idempotent = peer.closes })) end
+  assert.equal(peer.closes and 2 or 1, (opened()))
 end
 
 local function length(peer, where)
@@ -38,10 +39,11 @@ local function trailers(peer, where)
 end
 
 local function extensions(peer, where)
-  local answer = peer:get(where)
-  assert.equal("hello world", answer.body)
-  assert.equal("1", answer.headers["x-a"])
-  assert.is_nil(answer.headers["x-trailer"])
+  twice(peer, where, function(answer)
+    assert.equal("hello world", answer.body)
+    assert.equal("1", answer.headers["x-a"])
+    assert.is_nil(answer.headers["x-trailer"])
+  end)
 end
 
 local function until_close(peer, where)
@@ -110,7 +112,7 @@ local function coded(coding)
     assert.equal(coding, answer.headers["content-encoding"])
     is_text(peer, answer)
     local path = peer.root.dir:file "saved"
-    assert.equal(#peer.text, peer:get(where, { save = path }).saved)
+    assert.equal(#peer.text, peer:get(where, { save = path, idempotent = peer.closes }).saved)
     assert.is_true(process.read(path) == peer.text)
   end
 end
@@ -123,20 +125,15 @@ local function old(peer, where)
 end
 
 local function headers(peer, where)
-  local opened = peer.count()
-  for _ = 1, 2 do
-    local answer, sum = peer:get(where), 0
+  twice(peer, where, function(answer)
     for i = 1, 66 do
       assert.equal(("%d"):format(i % 10):rep(1000), answer.headers["x-" .. i])
-      sum = sum + 1000
     end
-    assert.is_true(sum > 65536)
     is_text(peer, answer)
-  end
-  assert.is_true((opened()) <= 2)
+  end)
 end
 
---- Every answer in two pieces, cut behind its first byte, its second, …; 204 says there are no more.
+--- Every answer in two pieces, cut behind its first byte, its second, …; 204: there are no more.
 local function split(peer, where)
   local opened, at, status = peer.count(), 0, 200
   while status == 200 do

@@ -66,8 +66,10 @@ local function kept_for(peer, where)
 end
 
 --- A request that may meet the closing: done, or in doubt if it is not idempotent.
-local function meet(peer, path, idempotent)
-  local answer, err = peer:request(path, { method = "PUT", body = "x", idempotent = idempotent })
+local function meet(peer, path, idempotent, method)
+  local answer, err = peer:request(path, {
+    method = method, body = method == "PUT" and "x" or nil, idempotent = idempotent,
+  })
   if answer then
     assert.equal(2, answer.status // 100)
     return
@@ -88,11 +90,16 @@ local function idle_close(peer, where)
     jobs[i] = function()
       peer:get(where.get)
       core.task.sleep(math.max(0, after + (i - N / 2) * 0.001))
-      meet(peer, where.put .. "race-" .. i, i % 2 == 0)
+      meet(peer, where.put .. "race-" .. i, i % 2 == 0, "PUT")
     end
   end
   assert(all(jobs, { limit = N }))
   for i = 1, N do assert.is_true(peer:logged(("race-%d "):format(i)) <= 1, i) end
+end
+
+--- The server closes behind every answer and never says so.
+local function close_unsaid(peer, where)
+  for i = 1, 60 do meet(peer, where, i % 2 == 0, "GET") end
 end
 
 return {
@@ -101,5 +108,6 @@ return {
   { name = "close", text = "Connection: close", run = close },
   { name = "limit", text = "a limit of requests a connection", run = limit },
   { name = "announced", text = "a connection ends before the server ends it", run = announced },
+  { name = "close_unsaid", text = "a connection closed behind every answer", run = close_unsaid },
   { name = "idle_close", text = "an idle connection closed under us", run = idle_close },
 }

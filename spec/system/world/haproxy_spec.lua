@@ -48,5 +48,6 @@ world.describe("HAProxy", {
     announced = "it sends no Keep-Alive",
     early_success_cut = "when its server goes away, it is chance whether it passes the answer on",
     early_success = "it stops passing a body on when the server has answered",
+    close_unsaid = "it keeps connections, or says close",
   },
 })

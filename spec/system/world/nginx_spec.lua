@@ -47,5 +47,6 @@ world.describe("nginx", {
     continue_ignored = "it grants or refuses every Expect",
     early_success = "it stops passing a body on when the upstream has answered",
     early_success_cut = "it reads on after an answer of its own, within lingering_time",
+    close_unsaid = "it keeps connections, or says close",
   },
 })

@@ -26,5 +26,6 @@ world.describe("Node", {
   cannot = {
     cut = "it says close_notify whenever it ends an answer",
     old = "it answers with HTTP/1.1 only",
+    close_unsaid = "it keeps connections, or says close",
   },
 })
