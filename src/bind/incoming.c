@@ -13,10 +13,11 @@
 
 #include <string.h>
 
-#define REQUEST  "iflow.request"
-#define WAITER   "iflow.request_wait" /* internal: one read or write in flight */
-#define BODY_MAX (16 * 1024 * 1024)   /* default of req:body */
-#define BODY_TOP ((lua_Integer)1 << 31)
+#define REQUEST   "iflow.request"
+#define WAITER    "iflow.request_wait" /* internal: one read or write in flight */
+#define BODY_MAX  (16 * 1024 * 1024)   /* default of req:body */
+#define BODY_TOP  ((lua_Integer)1 << 31)
+#define PIECE_MAX ((size_t)256 * 1024) /* the engine hands out less at a time */
 
 struct waiter {
   struct ifl_wait wait;
@@ -297,7 +298,7 @@ void ifl_pushincoming(lua_State *L, ifl_incoming *(*take)(void *payload), void *
   ifl_incoming *in = r->in = take(payload);
   STACK_OF(X509) *chain = ifl_incoming_client_chain(in);
   ifl_headers_init(&r->headers);
-  ifl_buf_init(&r->piece, SIZE_MAX / 2); /* bounded by what the engine hands out at a time */
+  ifl_buf_init(&r->piece, PIECE_MAX);
   ifl_buf_init(&r->body, BODY_MAX);
   if (chain != NULL) r->chain = X509_chain_up_ref(chain);
   lua_createtable(L, 0, 8);

@@ -307,13 +307,10 @@ static bool advance(struct ifl_conn *c)
 static void step(void *payload)
 {
   struct ifl_conn *c = payload;
+  bool more = !c->dead;
   c->busy++;
-  if (c->dead) {
-    tell_owner(c);
-  } else {
-    while (advance(c)) {
-    }
-  }
+  if (c->dead) tell_owner(c);
+  while (more) more = advance(c);
   if (!c->dead) {
     watch_writing(c);
     watch_body(c);
