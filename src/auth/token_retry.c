@@ -98,6 +98,7 @@ static bool row_of(const iflow_error *err, int64_t *first_ms, int64_t *factor)
   }
   switch (err->code) { /* no answer came: connection errors */
   case IFLOW_EDNS:
+  case IFLOW_EDNSTIMEOUT:
   case IFLOW_ECONNECT:
   case IFLOW_ECONNECTTIMEOUT:
   case IFLOW_EPROXY:

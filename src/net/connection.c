@@ -8,6 +8,7 @@
  * sends with MSG_NOSIGNAL, so there is no SIGPIPE. */
 #include "net/connection.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "net/tls_watch.h"
 
@@ -23,6 +24,8 @@
 #define TRUST_DIRECTORY "/etc/ssl/certs"
 #define SESSIONS_MAX    64 /* identities whose TLS sessions are kept while nobody is connected */
 #define CA_CACHE_S      1L /* a burst of connections parses the trust file once */
+#define NUDGE_MS        25
+#define RESOLVER_MS     5000 /* resolv.conf(5), timeout */
 
 /* A socket that curl watches while it connects. */
 struct watch {
@@ -56,15 +59,17 @@ struct ifl_connection {
   struct sessions *sessions;
   ifl_credential *credential;
   struct ifl_tls_watch tls;
-  struct ifl_soon soon; /* reports lost */
-  bool is_tls, connected, proxy_tls, lost;
+  struct ifl_soon soon;   /* reports lost */
+  struct ifl_timer nudge; /* while dialing */
+  bool is_tls, proxy_tls;
+  bool dialing;         /* neither connected nor given up */
   int contexts;         /* SSL_CTXs seen */
   CURLcode broken;      /* why a send or receive failed */
   bool cut;             /* TLS ended without close_notify */
   iflow_error *problem; /* filled in curl's callbacks */
   char *cafile;         /* NULL: the system's directory */
   char *proxy;          /* for texts, without user and password; NULL when none was named */
-  int64_t timeout_ms;
+  int64_t timeout_ms, began_at;
   char authority[272];
   char error[CURL_ERROR_SIZE];
 };
@@ -357,6 +362,17 @@ static int keep_proxy(ifl_connection *c, const struct ifl_destination *to)
   return c->proxy != NULL ? 0 : -1;
 }
 
+/* When an address of several is dead, libcurl 7.88 chooses the next one but opens its socket only
+ * when it runs again, and sees to neither a socket nor a timer that would make it run: a name whose
+ * first address is dead would never connect. Going on from a pause makes one handle run soon. */
+static void on_nudge(void *payload)
+{
+  ifl_connection *c = payload;
+  curl_easy_pause(c->easy, CURLPAUSE_ALL);
+  curl_easy_pause(c->easy, CURLPAUSE_CONT);
+  ifl_timer_start(c->dialer->loop, &c->nudge, NUDGE_MS, on_nudge, c);
+}
+
 int ifl_connection_open(ifl_connection **out, ifl_dialer *d, const struct ifl_destination *to,
                         const struct ifl_connection_events *events, void *payload, iflow_error *err)
 {
@@ -366,7 +382,9 @@ int ifl_connection_open(ifl_connection **out, ifl_dialer *d, const struct ifl_de
   c->events = events;
   c->payload = payload;
   c->is_tls = to->tls;
+  c->dialing = true;
   c->timeout_ms = to->timeout_ms;
+  c->began_at = ifl_clock_mono_ms();
   c->credential = ifl_credential_ref(to->credential);
   ifl_tls_watch_init(&c->tls);
   snprintf(c->authority, sizeof c->authority, "%s", to->authority);
@@ -378,6 +396,7 @@ int ifl_connection_open(ifl_connection **out, ifl_dialer *d, const struct ifl_de
   if (c->sessions == NULL || c->easy == NULL) goto done;
   CURLcode code = set_options(c, to);
   if (code == CURLE_OK && curl_multi_add_handle(d->multi, c->easy) == CURLM_OK) rc = 0;
+  if (rc == 0) ifl_timer_start(d->loop, &c->nudge, NUDGE_MS, on_nudge, c);
 done:
   if (rc < 0) {
     ifl_connection_free(c);
@@ -391,6 +410,7 @@ void ifl_connection_free(ifl_connection *c)
 {
   if (c == NULL) return;
   ifl_soon_cancel(&c->soon);
+  ifl_timer_stop(&c->nudge);
   ifl_poll_free(c->poll); /* before the descriptor goes */
   curl_easy_cleanup(c->easy);
   if (c->sessions != NULL) sessions_drop(c->dialer, c->sessions);
@@ -427,14 +447,25 @@ static int fail_timeout(const ifl_connection *c, iflow_error *err)
   curl_easy_getinfo(c->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
   double seconds = (double)c->timeout_ms / 1000;
   if (looked_up == 0)
-    return ifl_fail(err, IFLOW_EDNS, "%s: the name was not resolved within %g s", c->authority,
-                    seconds);
+    return ifl_fail(err, IFLOW_EDNSTIMEOUT, "%s: the name was not resolved within %g s",
+                    c->authority, seconds);
   if (c->proxy != NULL)
     return ifl_fail(err, IFLOW_ECONNECTTIMEOUT,
                     "%s: not connected through the proxy %s within %g s", c->authority, c->proxy,
                     seconds);
   return ifl_fail(err, IFLOW_ECONNECTTIMEOUT, "%s: not connected within %g s", c->authority,
                   seconds);
+}
+
+/* The resolver does not say whether a name server said no or nobody answered it; but it waits so
+ * long for an answer. */
+static int fail_name(const ifl_connection *c, iflow_error *err)
+{
+  int64_t took_ms = ifl_clock_mono_ms() - c->began_at;
+  if (took_ms >= RESOLVER_MS)
+    return ifl_fail(err, IFLOW_EDNSTIMEOUT, "%s: the name was not resolved within %g s",
+                    c->authority, (double)(took_ms / 100) / 10);
+  return ifl_fail(err, IFLOW_EDNS, "%s: the name cannot be resolved", c->authority);
 }
 
 /* curl's text is "Failed to connect to HOST port PORT …", with the proxy's if it was that. */
@@ -490,8 +521,7 @@ static int fail_connect(const ifl_connection *c, CURLcode code, iflow_error *err
   switch (code) {
   case CURLE_OUT_OF_MEMORY: return ifl_fail_nomem(err);
   case CURLE_OPERATION_TIMEDOUT: return fail_timeout(c, err);
-  case CURLE_COULDNT_RESOLVE_HOST:
-    return ifl_fail(err, IFLOW_EDNS, "%s: the name cannot be resolved", c->authority);
+  case CURLE_COULDNT_RESOLVE_HOST: return fail_name(c, err);
   case CURLE_COULDNT_RESOLVE_PROXY:
     return ifl_fail(err, IFLOW_EPROXY, "the name of the proxy %s cannot be resolved", c->proxy);
   case CURLE_COULDNT_CONNECT:
@@ -526,13 +556,13 @@ static void report(ifl_connection *c, CURLcode result)
   iflow_error err = { 0 };
   curl_socket_t fd = CURL_SOCKET_BAD;
   int rc;
-  if (c->connected || c->lost) return;
+  if (!c->dialing) return;
+  c->dialing = false;
+  ifl_timer_stop(&c->nudge);
   curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd);
   if (result != CURLE_OK) rc = fail_connect(c, result, &err);
   else if (fd == CURL_SOCKET_BAD) rc = fail_connect(c, CURLE_COULDNT_CONNECT, &err);
   else rc = ifl_poll_new(&c->poll, c->dialer->loop, fd, on_ready, c, &err);
-  c->connected = rc == 0;
-  c->lost = rc < 0;
   if (rc < 0) err.native = err.native != 0 ? err.native : (int)result;
   c->events->connected(c->payload, rc < 0 ? &err : NULL);
 }

@@ -150,7 +150,7 @@ describe("an address", function()
           local _, err = get(0.2)
           print(err.code, core.task.monotonic() - start < 1.5)
         end)]]
-      assert.equal("net.dns\ttrue\n", out)
+      assert.equal("net.dns_timeout\ttrue\n", out)
     end)
 
   it("with several addresses is reached by the one that works", async(function()
