@@ -507,6 +507,8 @@ static int fail_tls(const ifl_connection *c, CURLcode code, iflow_error *err)
     if (err != NULL) *err = *c->problem;
     return c->problem->code;
   }
+  if (c->proxy_tls && c->contexts < 2)
+    return ifl_fail(err, IFLOW_EPROXY, "no TLS with the proxy %s: %s", c->proxy, c->error);
   int rc = ifl_tls_watch_explain(&c->tls, c->authority, c->cafile, c->credential != NULL, err);
   if (rc < 0) return rc;
   if (code == CURLE_PEER_FAILED_VERIFICATION)

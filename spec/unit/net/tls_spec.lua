@@ -211,6 +211,36 @@ describe("TLS", function()
     assert.equal("answered", err.sent)
   end))
 
+  describe("to a proxy", function()
+    local function through(proxy, options)
+      options.proxy, options.connect_timeout = proxy.url, 1
+      return core.http.request(options)
+    end
+
+    it("never shows the client's certificate, which is for the server behind it", async(function()
+      local proxy <close> = serve({ client_ca = pki:file "root.pem" }, { { "head" },
+        { "send", "HTTP/1.1 200 OK\r\n\r\n" }, { "head" }, { "send", wire.answer "fine" },
+        { "until_closed" } })
+      for _, scheme in ipairs { "http", "https" } do
+        through(proxy, { url = scheme .. "://far.example/", identity = identity "one",
+                         cacert = pki:file "root.pem" })
+        core.http.drop_idle()
+      end
+      for _, c in ipairs(proxy:connections(2)) do
+        assert.is_nil(c.client)
+        assert.matches("^CONNECT far%.example", c.read)
+      end
+    end))
+
+    it("that is not trusted is the proxy's fault", async(function()
+      local proxy <close> = serve()
+      local answer, err = through(proxy, { url = "https://far.example/",
+                                           cacert = pki:file "other.pem" })
+      assert.is_nil(answer)
+      assert.equal("net.proxy", err.code)
+    end))
+  end)
+
   it("survives key updates and tickets in the middle of bodies", async(function()
     local port = process.free_port()
     -- s_server takes what it reads from its input in one go for a command when it begins with K:
