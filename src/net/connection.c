@@ -479,10 +479,19 @@ static bool proxy_unreachable(const ifl_connection *c)
   return strstr(c->error, text) != NULL;
 }
 
+/* HTTP and SOCKS proxies say it each in their way; 401 is tinyproxy's when they are wrong. */
+static bool proxy_wants_others(int64_t status, int64_t socks)
+{
+  return status == 407 || status == 401 || socks == CURLPX_NO_AUTH ||
+         socks == CURLPX_USER_REJECTED || socks == CURLPX_LONG_USER || socks == CURLPX_LONG_PASSWD;
+}
+
 static int fail_tunnel(const ifl_connection *c, iflow_error *err)
 {
-  int64_t status = info(c, CURLINFO_HTTP_CONNECTCODE);
-  if (status == 407 || status == 401) /* 401: tinyproxy says so when they are wrong */
+  int64_t status = info(c, CURLINFO_HTTP_CONNECTCODE), socks = info(c, CURLINFO_PROXY_ERROR);
+  if (socks == CURLPX_RESOLVE_HOST) /* socks5:// resolves here, socks5h:// at the proxy */
+    return ifl_fail(err, IFLOW_EDNS, "%s: the name cannot be resolved", c->authority);
+  if (proxy_wants_others(status, socks))
     return ifl_fail(err, IFLOW_EPROXYAUTH, "the proxy %s wants a user and password, or others",
                     c->proxy);
   if (status != 0 && status / 100 != 2)

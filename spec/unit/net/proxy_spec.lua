@@ -87,6 +87,10 @@ describe("a proxy", function()
     local answer, err = through(("socks5h://127.0.0.1:%d"):format(refusing.port))
     assert.is_nil(answer)
     assert.equal("net.proxy", err.code)
+    local asking <close> = wire.start { { { "body", 3 }, { "send", "\5\255" }, { "close" } } }
+    answer, err = through(("socks5h://127.0.0.1:%d"):format(asking.port))
+    assert.is_nil(answer)
+    assert.equal("net.proxy_auth", err.code)
   end))
 end)
 
