@@ -4,9 +4,11 @@
 --     start = function(root) return { ports = { main = 4711 }, helpers = { helper }, log = … } end,
 --     can = { length = "/text", limit = "limited:/text", … },  -- behaviour = where it shows
 --     cannot = { extensions = "it writes none" },              -- behaviour = why it never shows
+--     more = { ["no proxy there"] = function(peer) end },        -- of this server alone
 --   })
--- Every behaviour is in one of the two lists. What stands in `can` is a path of the main port, or
--- "port:/path", or what the behaviour says.
+-- Every behaviour is in one of the two lists, unless the server stands in another spec as a whole and
+-- here in `part`. What is in `can` is a path of the main port, "port:/path", or what the behaviour
+-- says.
 --   root: dir (process.tempdir), www/{text,slow,big}, up/ (for uploads), server { cert, key }, cacert
 local assert = require "luassert"
 local async = require "spec.support.async"
@@ -178,13 +180,17 @@ function world.describe(title, server)
     busted.setup(function() self = open(server) end)
     busted.teardown(function() if self then self:stop() end end)
 
-    busted.it("is judged by every behaviour", function() judge_lists(server) end)
-
+    if not server.part then
+      busted.it("is judged by every behaviour", function() judge_lists(server) end)
+    end
     for _, behaviour in ipairs(behaviours) do
       local where = server.can[behaviour.name]
       if where then
-        busted.it(behaviour.text, async(function() behaviour.run(self, where) end, { limit = 120 }))
+        busted.it(behaviour.text, async(function() behaviour.run(self, where) end, { limit = 600 }))
       end
+    end
+    for text, run in pairs(server.more or {}) do
+      busted.it(text, async(function() run(self) end))
     end
   end)
 end
