@@ -3,13 +3,13 @@
 --   world.describe("nginx", {
 --     start = function(root) return { ports = { main = 4711 }, helpers = { helper }, log = … } end,
 --     can = { length = "/text", limit = "limited:/text", … },  -- behaviour = where it shows
---     cannot = { extensions = "it writes none" },              -- behaviour = why it never shows
---     more = { ["no proxy there"] = function(peer) end },        -- of this server alone
+--     cannot = { extensions = "it writes none" },              -- behaviour = why it never does
+--     more = { ["no proxy there"] = function(peer) … end },    -- of this server alone
 --   })
--- Every behaviour is in one of the two lists, unless the server stands in another spec as a whole and
--- here in `part`. What is in `can` is a path of the main port, "port:/path", or what the behaviour
--- says.
---   root: dir (process.tempdir), www/{text,slow,big}, up/ (for uploads), server { cert, key }, cacert
+-- Every behaviour is in one of the two lists, unless `part` says that another spec has the others.
+-- What is in `can` is a path of the main port, "port:/path", or what the behaviour says.
+--   root: dir (process.tempdir) with www/{text,slow,big} and up/ (for uploads), text, server
+--   { cert, key }, pem (both), cacert
 local assert = require "luassert"
 local async = require "spec.support.async"
 local busted = require "busted" -- its functions are globals of spec files only
@@ -38,7 +38,7 @@ local function open_to_all(dir)
     chmod -R a+rX cgi]]):format(process.quote(dir.path))))
 end
 
---- The directory with everything a server may be asked for; the same for all.
+--- The directory with everything that a server may be asked for.
 function world.root()
   local dir = process.tempdir()
   local file = process.quote(dir:file "www/big")

@@ -3,7 +3,7 @@
 // ROOT/www holds files to serve, ROOT/up takes uploads. Writes its ports as a line of JSON:
 //   main      https, Node's defaults (keeps connections 5 s and announces it)
 //   plain     http, for load balancers in front; keeps connections long
-//   brief     https, closes idle connections after a second without saying so before
+//   brief     https, closes idle connections soon, and does not say so before
 //   announced https, keeps connections 2 s and announces it
 //   limited   https, three requests a connection
 //   raw       TLS, answers written byte for byte by this file
@@ -118,8 +118,8 @@ function server_of(req) { return req.socket.server; }
 
 // Raw answers: what no server library would write, though HTTP allows it.
 const CRLF = '\r\n';
-const chunks = ['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', 'X-A: 1', '', '5;c="d;e"',
-  'hello', '6;ext', ' world', '0;last', 'X-Trailer: late', 'X-B: 2', '', ''].join(CRLF);
+const chunks = ['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', 'X-A: 1', '', '5;a=b;c="d;\\"e"',
+  'hello', '6 ; ext', ' world', '0;last', 'X-Trailer: late', 'X-B: 2', '', ''].join(CRLF);
 const raws = {
   '/extensions': (socket) => socket.write(chunks),
   '/interim': (socket) => socket.write('HTTP/1.1 100 Continue' + CRLF + CRLF +
@@ -165,7 +165,7 @@ function listen(server, options) {
 const servers = {
   main: listen(https.createServer(identity)),
   plain: listen(http.createServer(), { keepAliveTimeout: 60000 }),
-  brief: listen(https.createServer(identity), { keepAliveTimeout: 1000, brief: true }),
+  brief: listen(https.createServer(identity), { keepAliveTimeout: 300, brief: true }),
   announced: listen(https.createServer(identity), { keepAliveTimeout: 2000 }),
   limited: listen(https.createServer(identity), { maxRequestsPerSocket: 3 }),
   raw: tls.createServer(identity, raw),

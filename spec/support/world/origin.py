@@ -4,7 +4,7 @@ usage: origin.py ROOT CERT KEY
 
 ROOT/www holds files to serve, ROOT/up takes uploads. Writes its ports as a line of JSON:
   main     HTTP/1.1, keeps connections
-  brief    closes idle connections after a second
+  brief    closes idle connections soon
   limited  three requests a connection
   old      HTTP/1.0, as http.server is out of the box
 Connections end as Python ends them: without TLS's close_notify, except where /until-close sends it.
@@ -25,7 +25,7 @@ import zlib
 ROOT, CERT, KEY = sys.argv[1:]
 WWW, UP = os.path.join(ROOT, "www"), os.path.join(ROOT, "up")
 CHUNKS = (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-A: 1\r\n\r\n"
-          b'5;c="d;e"\r\nhello\r\n6;ext\r\n world\r\n0;last\r\nX-Trailer: late\r\n\r\n')
+          b'5;a=b;c="d;\\"e"\r\nhello\r\n6 ; ext\r\n world\r\n0;last\r\nX-Trailer: late\r\n\r\n')
 
 with open(os.path.join(WWW, "text"), "rb") as file:
     TEXT = file.read()
@@ -221,7 +221,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Brief(Handler):
-    timeout = 1
+    timeout = 0.3
 
 
 class Limited(Handler):

@@ -10,7 +10,8 @@ world.describe("Node", {
   can = {
     length = "/text", chunked = "/chunked", trailers = "/trailers", extensions = "raw:/extensions",
     until_close = "/until-close", head = { "/text", "/chunked", "/gzip" }, empty = "/empty",
-    not_modified = "/text", interim = "/interim", gzip = "/gzip", deflate = "/deflate", raw_deflate = "/raw-deflate",
+    not_modified = "/text", interim = "/interim", gzip = "/gzip", deflate = "/deflate",
+    raw_deflate = "/raw-deflate",
     headers = "/headers", split = "raw:/split/", drip = "raw:/drip",
     slow = { path = "/slow", bytes = 20 },
     keep_alive = "/text", parallel = "/up/", close = "/close", limit = "limited:/text",

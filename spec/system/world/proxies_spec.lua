@@ -1,5 +1,4 @@
--- The client against Node's https through tinyproxy, squid (CONNECT) and microsocks (SOCKS5). What a
--- server says is the same behind a proxy; what is told of connections is not.
+-- The client against Node's https through tinyproxy, squid (CONNECT) and microsocks (SOCKS5).
 local core = require "iflow.core"
 local pki = require "spec.support.pki"
 local process = require "spec.support.process"
@@ -75,14 +74,12 @@ for _, kind in ipairs { "tinyproxy", "squid", "microsocks" } do
       length = "/text", chunked = "/chunked", trailers = "/trailers", until_close = "/until-close",
       head = { "/text", "/chunked", "/gzip" }, empty = "/empty", not_modified = "/text",
       interim = "/interim", gzip = "/gzip", headers = "/headers", drip = "raw:/drip",
-      split = kind == "squid" and "raw:/split/" or nil, -- the others wait 40 ms at each place keep_alive = "/text", parallel = "/up/", close = "/close",
-      limit = "limited:/text",
+      split = kind == "squid" and "raw:/split/" or nil, -- the others wait 40 ms at each place
+      keep_alive = "/text", parallel = "/up/", close = "/close", limit = "limited:/text",
       idle_close = kind == "squid" and { get = "brief:/text", put = "brief:/up/" } or nil,
       upload = "/up/", continue = "/up/", continue_refused = { [401] = "/early/401" },
-      expectation_failed = "/417/",
-      early = { { 413, "/early/413" }, { 503, "/early/503" } },
-      early_success = "/at-once/",
-      large = { up = "/up/", down = "/big" },
+      expectation_failed = "/417/", early = { { 413, "/early/413" }, { 503, "/early/503" } },
+      early_success = "/at-once/", large = { up = "/up/", down = "/big" },
     },
     part = true,
     more = {

@@ -49,7 +49,7 @@ local function write_answers(root)
     chunked = head(CHUNKED) .. chunks(text) .. "\r\n",
     trailers = head(CHUNKED) .. chunks(text) .. "X-Checksum: none\r\n\r\n",
     extensions = head(CHUNKED .. "X-A: 1\r\n") ..
-      "5;c=\"d;e\"\r\nhello\r\n6;ext\r\n world\r\n0;last\r\nX-Trailer: late\r\n\r\n",
+      "5;a=b;c=\"d;e\"\r\nhello\r\n6 ; ext\r\n world\r\n0;last\r\nX-Trailer: late\r\n\r\n",
     ["until-close"] = head() .. text,
     empty = head("", "204 No Content"),
     interim = head("", "100 Continue") .. head("Link: x\r\n", "103 Early Hints") .. head(plain) ..
