@@ -38,6 +38,19 @@ $ echo 'local iflow = require "iflow" return nil, iflow.error { code = "call.in_
 $ iflow run returned.lua --json
 > {"error":{"code":"call.in_doubt","hint":"…","message":"?","retryable":false}}
 = 5
+
+# A plain table says the same as an iflow.error.
+$ echo 'error { code = "orders.empty", message = "nothing to send" }' >plain.lua; iflow run plain.lua
+! iflow run: orders.empty: nothing to send
+= 1
+$ echo 'return nil, { code = "token.rejected", message = "no" }' >plain.lua; iflow run plain.lua
+! iflow run: token.rejected: no
+!   what to do: …
+= 3
+$ echo 'error { message = "only words" }' >plain.lua; iflow run plain.lua
+! iflow run: script.failed: only words
+!   what to do: …
+= 2
 $ printf '\nlocal t\nt.x = 1' >mistake.lua; iflow run mistake.lua
 ! iflow run: script.failed: mistake.lua:3: attempt to index a nil value (local 't')
 !   what to do: correct the script at the line named here

@@ -69,25 +69,6 @@ void ifl_settraceback(lua_State *L, int idx, int trace)
   lua_pop(L, 1);
 }
 
-void ifl_wraperror(lua_State *L, int code)
-{
-  int value = lua_absindex(L, -2);
-  if (!ifl_iserror(L, value)) {
-    iflow_error err = { 0 };
-    ifl_fail(&err, code, "%s", "");
-    ifl_pusherrortable(L, &err);
-    luaL_tolstring(L, value, NULL);
-    lua_setfield(L, -2, "message");
-    if (lua_type(L, value) != LUA_TSTRING) {
-      lua_pushvalue(L, value);
-      lua_setfield(L, -2, "cause");
-    }
-    lua_replace(L, value);
-  }
-  ifl_settraceback(L, value, value + 1);
-  lua_settop(L, value);
-}
-
 static int code_of(const char *name)
 {
   for (int code = IFLOW_E_FIRST_ + 1; code < IFLOW_E_LAST_; code++)
@@ -101,6 +82,59 @@ static const char *string_field(lua_State *L, int idx, const char *key)
   const char *s = lua_rawget(L, idx) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
   lua_pop(L, 1); /* the table holds it */
   return s;
+}
+
+static bool is_plain_table(lua_State *L, int idx)
+{
+  if (lua_type(L, idx) != LUA_TTABLE) return false;
+  if (!lua_getmetatable(L, idx)) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+static void push_new(lua_State *L, int code)
+{
+  iflow_error err = { 0 };
+  ifl_fail(&err, code, "%s", "");
+  ifl_pusherrortable(L, &err);
+}
+
+/* error { code = "orders.empty", message = "…" } without iflow.error: what it says is taken over. */
+static void push_of_table(lua_State *L, int value, int code)
+{
+  const char *name = string_field(L, value, "code"), *hint = string_field(L, value, "hint");
+  const char *message = string_field(L, value, "message");
+  int known = name != NULL ? code_of(name) : code;
+  push_new(L, known != IFLOW_OK ? known : code);
+  if (known == IFLOW_OK) {
+    set_string(L, "code", name);
+    set_string(L, "hint", NULL);
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "retryable");
+  }
+  if (hint != NULL) set_string(L, "hint", hint);
+  set_string(L, "message", message != NULL ? message : "a table without the field 'message'");
+}
+
+void ifl_wraperror(lua_State *L, int code)
+{
+  int value = lua_absindex(L, -2);
+  if (!ifl_iserror(L, value)) {
+    if (is_plain_table(L, value)) {
+      push_of_table(L, value, code);
+    } else {
+      push_new(L, code);
+      luaL_tolstring(L, value, NULL);
+      lua_setfield(L, -2, "message");
+    }
+    if (lua_type(L, value) != LUA_TSTRING) {
+      lua_pushvalue(L, value);
+      lua_setfield(L, -2, "cause");
+    }
+    lua_replace(L, value);
+  }
+  ifl_settraceback(L, value, value + 1);
+  lua_settop(L, value);
 }
 
 /* "code: message (hint)" */

@@ -69,6 +69,20 @@ describe("iflow.error.wrap", function()
     assert.equal("nil", errors.wrap(nil).message)
   end)
 
+  it("takes over what a plain table says", function()
+    local own = errors.wrap { code = "orders.empty", message = "none", hint = "wait" }
+    assert.same({ "orders.empty", "none", "wait", false },
+      { own.code, own.message, own.hint, own.retryable })
+    local known = errors.wrap { code = "token.rate_limited", message = "m" }
+    assert.is_true(known.retryable)
+    assert.equal(errors.info("token.rate_limited").hint, known.hint)
+    assert.equal("script.failed", errors.wrap({ message = "m" }).code)
+    for _, value in ipairs { {}, { message = 1 }, { code = "a.b" } } do
+      assert.not_matches("table: 0x", errors.wrap(value).message)
+      assert.equal(value, errors.wrap(value).cause)
+    end
+  end)
+
   it("raises for a code that is not in the list", function()
     assert.error_matches(function() errors.wrap("x", "no.such") end, "not a code")
   end)
