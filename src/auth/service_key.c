@@ -300,6 +300,18 @@ static int get_certificates(struct ifl_buf *pem, struct ifl_bundle *b, const str
   return 0;
 }
 
+/* The cockpit shows the one certificate that was uploaded for an external key, and a chain for a
+ * key of its own: that one has lost its private key. */
+static int check_external(const struct ifl_bundle *b, const struct doc *d, iflow_error *err)
+{
+  int n = sk_X509_num(b->certs);
+  if (d->k->type != IFL_KEY_EXTERNAL || n < 2) return 0;
+  return fail_field(d, "key", err,
+                    "is missing, though %scertificate is a chain of %d as only a key of type "
+                    "certificate has it",
+                    d->path, n);
+}
+
 static int get_private_key(struct ifl_bundle *b, const struct doc *d, iflow_error *err)
 {
   struct ifl_buf pem = IFL_BUF_INIT(IFL_SERVICE_KEY_MAX);
@@ -317,6 +329,7 @@ static int get_pair(const struct doc *d, iflow_error *err)
   struct ifl_buf pem = IFL_BUF_INIT(IFL_SERVICE_KEY_MAX);
   struct ifl_bundle b = { 0 };
   int rc = get_certificates(&pem, &b, d, err);
+  if (rc == 0) rc = check_external(&b, d, err);
   if (rc == 0 && d->k->type == IFL_KEY_CERTIFICATE) rc = get_private_key(&b, d, err);
   if (rc == 0 && b.key != NULL) {
     int leaf = ifl_chain_leaf(b.certs, b.key);

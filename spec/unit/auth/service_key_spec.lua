@@ -89,6 +89,13 @@ describe("service_key.parse", function()
     assert.is_nil(key:secret())
   end)
 
+  it("takes a chain without its key for a damaged key, not for an external one", function()
+    local err = refused("service_key.field", { oauth = certificate_fields { key = json.null } })
+    assert.matches("oauth%.key is missing", err.message)
+    refused("service_key.field", { oauth = certificate_fields { key = json.null,
+      certificate = pki.leaf.cert .. pki.intermediate.cert } })
+  end)
+
   it("reads every wrapping", function()
     for _, document in ipairs {
       { oauth = secret_fields() }, { credentials = { oauth = secret_fields() } },
@@ -190,7 +197,7 @@ describe("a service key warns", function()
   it("when a certificate's token host lacks .cert.", function()
     assert.equal(1, warnings { oauth = certificate_fields { tokenurl = token_url } })
     assert.equal(1, warnings { oauth = certificate_fields { tokenurl = token_url,
-      key = json.null } })
+      key = json.null, certificate = pki.leaf.cert } })
     assert.equal(0, warnings { oauth = certificate_fields { tokenurl = "https://localhost:1/t" } })
   end)
 
