@@ -41,6 +41,11 @@ $ iflow instance create --plan none -h | head -1
 $ iflow help sandbox start | head -1
 > Usage: iflow sandbox start [OPTION…] --dir DIR
 
+# How a variable gives several values.
+$ iflow call --help | grep -o -e 'IFLOW_HEADER.*]' -e 'IFLOW_EXPECT.*]'
+> IFLOW_HEADER, one a line]
+> IFLOW_EXPECT, separated by commas]
+
 $ iflow instance
 ! iflow instance: usage.invalid: a command is missing: create, key
 !   what to do: see: iflow instance --help

@@ -62,8 +62,12 @@ local function option_text(row)
   if row.choices then text = text .. ": " .. table.concat(row.choices, ", ") end
   if row.default ~= nil then text = text .. (" (default: %s)"):format(tostring(row.default)) end
   if row.multiple then text = text .. "; may be repeated" end
-  if rows.variable(row) then text = text .. (" [%s]"):format(rows.variable(row)) end
-  return text
+  local variable = rows.variable(row)
+  if not variable then return text end
+  if rows.is_list(row) then
+    variable = variable .. (rows.is_number(row) and ", separated by commas" or ", one a line")
+  end
+  return ("%s [%s]"):format(text, variable)
 end
 
 local function add_section(out, title, list, label, text)

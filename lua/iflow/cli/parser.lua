@@ -141,7 +141,8 @@ function given:take(row, word, source, from_variable)
   end
 end
 
--- A variable gives one value, or for what may be repeated one a line.
+-- A variable gives one value, or for what may be repeated one a line; numbers may also be separated
+-- by commas.
 function given:take_variable(row, getenv)
   local variable = rows.variable(row)
   local text = variable and getenv(variable)
@@ -151,7 +152,9 @@ function given:take_variable(row, getenv)
     if value == nil then self:complain(("%s: '%s' is neither 1 nor 0"):format(variable, text)) end
     self:put(row, value)
   elseif rows.is_list(row) then
-    for line in text:gmatch "[^\r\n]+" do self:take(row, line, variable, true) end
+    for word in text:gmatch(rows.is_number(row) and "[^%s,]+" or "[^\r\n]+") do
+      self:take(row, word, variable, true)
+    end
   else
     self:take(row, text, variable, true)
   end

@@ -55,6 +55,9 @@ function rows.variable(row)
   return row.env or "IFLOW_" .. stem(row):upper()
 end
 
+--- Whether the value is a number, or each one of the list.
+function rows.is_number(row) return row.type == "integer" or row.type == "number" end
+
 --- Whether the value is a list.
 function rows.is_list(row)
   return row.multiple or row.args == "*" or (math.type(row.args) ~= nil and row.args > 1)

@@ -9,6 +9,7 @@ local command = {
     { "--count", value = "N", type = "integer" },
     { "--auth", value = "WAY", choices = { "token", "basic" }, default = "token" },
     { "-H --header", value = "LINE", key = "headers", multiple = true },
+    { "--expect", value = "STATUS", type = "integer", multiple = true },
     { "-d --data", value = "DATA", multiple = true, dash = true },
     { "-v --verbose", flag = true },
     { "--pin", value = "PIN", private = true, env = "PIN_OF_SPEC",
@@ -33,8 +34,8 @@ end
 
 describe("parser.parse", function()
   it("gives every option a value, absent ones their default", function()
-    assert.same({ to = "x", more = {}, auth = "token", headers = {}, data = {}, verbose = false,
-      json = false, log_level = "warn", help = false }, parse { "x" })
+    assert.same({ to = "x", more = {}, auth = "token", headers = {}, expect = {}, data = {},
+      verbose = false, json = false, log_level = "warn", help = false }, parse { "x" })
   end)
 
   it("takes options before, between and after arguments", function()
@@ -74,6 +75,15 @@ describe("parser.parse", function()
     args = parse({ "x", "-o", "w", "-H", "c: 3", "--pin", "2" }, variables)
     assert.same({ "w", { "c: 3" }, { "2", false } }, { args.output, args.headers, args.pin })
     assert.is_false(parse({ "x" }, { IFLOW_VERBOSE = "off" }).verbose)
+  end)
+
+  it("takes from a variable numbers separated by commas, else one value a line", function()
+    for _, text in ipairs { "404,409", "404, 409", "404\n409\n", " 404 409 " } do
+      assert.same({ 404, 409 }, parse({ "x" }, { IFLOW_EXPECT = text }).expect)
+    end
+    assert.same({ "a: 1,2", "b: 3" }, parse({ "x" }, { IFLOW_HEADER = "a: 1,2\r\nb: 3" }).headers)
+    refused({ "x" }, { IFLOW_EXPECT = "404,many" })
+    refused { "x", "--expect", "404,409" }
   end)
 
   it("checks types and choices, of words and of variables", function()
