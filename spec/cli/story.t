@@ -17,6 +17,13 @@ $ iflow instance key orders k2 --type certificate --validity 30 --sandbox sb -o 
 > certificate.json
 $ stat -c %a secret.json
 > 600
+$ iflow instance key orders k3 --sandbox sb -o secret.json
+! iflow instance key: file.exists: 'secret.json' exists already
+!   what to do: …--force…
+= 2
+$ echo old >forced.json; iflow instance key orders k3 --sandbox sb -o forced.json --force && grep -c clientid forced.json
+> forced.json
+> 1
 
 # A token, alone on standard output; and what is known about it.
 $ iflow token --service-key secret.json --cacert sb/ca.pem | tr -d 'A-Za-z0-9_-'

@@ -37,11 +37,26 @@ local create = {
   end,
 }
 
-local function needs_external(args)
-  if (args.x509 ~= nil) == (args.type == "external") then return true end
-  return nil, errors { code = "usage.invalid",
-    message = args.x509 and "--x509 is for keys of --type external"
-      or "a key of --type external needs the certificate, --x509 FILE" }
+local function usage(message) return nil, errors { code = "usage.invalid", message = message } end
+
+-- What the broker would ignore is a mistake.
+local function check_type(args)
+  if args.x509 and args.type ~= "external" then
+    return usage "--x509 is for keys of --type external"
+  elseif args.type == "external" and not args.x509 then
+    return usage "a key of --type external needs the certificate, --x509 FILE"
+  elseif args.type ~= "certificate" and (args.validity or args.key_length) then
+    return usage(("%s is for the certificate that the broker makes: --type certificate is missing")
+      :format(args.validity and "--validity" or "--key-length"))
+  end
+  return true
+end
+
+local function check_absent(args)
+  if args.force or not core.file.stat(args.output) then return true end
+  return nil, errors { code = "file.exists",
+    message = ("'%s' exists already"):format(args.output),
+    hint = "give another --output, or --force to replace it" }
 end
 
 -- The certificate as the broker takes it: one PEM. DER is turned into it.
@@ -70,9 +85,11 @@ local key = {
     { "--key-length", value = "BITS", type = "integer", help = "of its RSA key: 2048, 3072, 4096" },
     { "--x509", value = "FILE", help = "the external certificate: one, without its chain" },
     { "-o --output", value = "FILE", required = true, help = "where the key is written" },
+    { "--force", flag = true, help = "replace a file that exists" },
   },
   run = function(args, out)
-    local ok, err = needs_external(args)
+    local ok, err = check_type(args)
+    if ok then ok, err = check_absent(args) end
     if not ok then return nil, err end
     local pem
     pem, err = read_certificate(args.x509)
