@@ -43,6 +43,7 @@
 -- err:    outcome "rejected", "retryable" or "in_doubt", and of the answer what came of it.
 
 local core = require "iflow.core"
+local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
 
 local module = {
@@ -114,8 +115,32 @@ local function open_service_key(value, level)
     .. type(value), level + 1)
 end
 
+local function is_encrypted(key)
+  local pem = key:private_key_pem()
+  return pem ~= nil and pem:reveal():find("ENCRYPTED", 1, true) ~= nil
+end
+
+-- A file that would be ignored is a mistake: whoever names it believes that it counts.
+local function check_used(options, key)
+  if options.cert then return true end
+  local unused
+  if key.type == "client secret" then
+    unused = options.key and "the private key (--key)" or options.pass_file
+      and "the passphrase (--pass-file)"
+  elseif key.type == "certificate" and not options.key and not is_encrypted(key) then
+    unused = options.pass_file and "the passphrase (--pass-file)"
+  end
+  if not unused then return true end
+  return nil, errors { code = "usage.invalid",
+    message = ("%s has no use: the certificate is missing, and nothing in the service key, of "
+      .. "type %s, needs it"):format(unused, key.type),
+    hint = "name the client certificate, too (--cert), or leave it out" }
+end
+
 local function open_identity(options, key)
   if options.identity then return options.identity end
+  local used, why = check_used(options, key)
+  if not used then return nil, why end
   if not options.cert and key.type == "client secret" then return nil end
   local passphrase = options.passphrase
   if options.pass_file then

@@ -117,7 +117,68 @@ $ iflow token --proxy http://user:secret@proxy:8080
 = 2
 
 $ touch client.p12; iflow token --cert client.p12:geheim
-! iflow token: usage.invalid: --cert carries a passphrase; give it with --pass-file instead
+! iflow token: usage.invalid: --cert names no file, or carries a passphrase behind a ':'; give that one with --pass-file
 ! …
+= 2
+
+$ iflow token --cert missing.p12:geheim
+! iflow token: usage.invalid: --cert names no file, or carries a passphrase behind a ':'; give that one with --pass-file
+! …
+= 2
+
+$ iflow service-key check key.json --cert missing.p12:geheim
+! iflow service-key check: usage.invalid: --cert names no file, or carries a passphrase behind a ':'; give that one with --pass-file
+! …
+= 2
+
+# An option that would be ignored. Nothing here is sent.
+$ printf '{"oauth":{"clientid":"sb-1!b2|it-rt-acme!b3","clientsecret":"top-secret$x=","url":"http://127.0.0.1:1","tokenurl":"http://127.0.0.1:1/oauth/token"}}' >secret.json; echo geheim >pass
+$ iflow token --service-key secret.json --key missing.key
+! iflow token: usage.invalid: the private key (--key) has no use: the certificate is missing, …
+!   what to do: …--cert…
+= 2
+
+$ iflow call /x --service-key secret.json --pass-file pass
+! iflow call: usage.invalid: the passphrase (--pass-file) has no use: the certificate is missing, …
+!   what to do: …--cert…
+= 2
+
+$ iflow instance key orders k --type secret --validity 30 --sandbox none -o k.json
+! iflow instance key: usage.invalid: --validity is for the certificate that the broker makes: --type certificate is missing
+!   what to do: …
+= 2
+
+$ iflow instance key orders k --key-length 4096 --sandbox none -o k.json
+! iflow instance key: usage.invalid: --key-length is for …
+!   what to do: …
+= 2
+
+# TO is a path or a URL with http or https.
+$ iflow call ftp://x/y --service-key secret.json
+! iflow call: url.invalid: the address begins with 'ftp:', which is neither https:// nor http:// nor a path
+!   what to do: …
+= 2
+
+$ iflow call localhost:8080/x --service-key secret.json
+! iflow call: url.invalid: the address begins with 'localhost:', …
+!   what to do: …
+= 2
+
+$ iflow call /http/café --service-key secret.json
+! iflow call: url.invalid: the URL has a non-ASCII character at position …
+!   what to do: percent-encode it: %C3%A9
+= 2
+
+# A directory for tokens that the user named is missed.
+$ iflow token --service-key secret.json --token-cache pass/tokens
+! iflow token: warning: tokens are not kept in --token-cache: cannot create 'pass/tokens': Not a directory
+! iflow token: net.connect: …
+!   what to do: …
+= 4
+
+# A variable gives numbers separated by commas.
+$ IFLOW_EXPECT=404,409,999 iflow call /x
+! iflow call: usage.invalid: IFLOW_EXPECT: '999' is not a status from 200 to 599
+!   what to do: …
 = 2
 

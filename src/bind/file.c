@@ -6,6 +6,7 @@
  *   file.list(path) -> sorted names               file.remove(path [, {recursive=true}]) -> true
  *   file.tempdir([prefix]) -> path                file.lock(path) -> lock (lock:close())
  *   file.absolute(path) -> path without links, of what exists
+ *   file.writable(directory) -> true, when this process may make files in it
  * Each returns nil, err when the system refuses. */
 #include "base/buffer.h"
 #include "base/error.h"
@@ -142,6 +143,12 @@ static int f_mkdir(lua_State *L)
   return done(L);
 }
 
+static int f_writable(lua_State *L)
+{
+  const char *path = luaL_checkstring(L, 1);
+  return access(path, W_OK | X_OK) < 0 ? refuse(L, errno, "write in", path) : done(L);
+}
+
 /* nil alone when there is nothing at path. */
 static int f_stat(lua_State *L)
 {
@@ -267,11 +274,12 @@ static int lock_close(lua_State *L)
 
 int ifl_open_file(lua_State *L)
 {
-  static const luaL_Reg funcs[] = { { "read", f_read },         { "write", f_write },
-                                    { "mkdir", f_mkdir },       { "stat", f_stat },
-                                    { "list", f_list },         { "remove", f_remove },
-                                    { "tempdir", f_tempdir },   { "lock", f_lock },
-                                    { "absolute", f_absolute }, { NULL, NULL } };
+  static const luaL_Reg funcs[] = {
+    { "read", f_read },         { "write", f_write }, { "mkdir", f_mkdir },
+    { "stat", f_stat },         { "list", f_list },   { "remove", f_remove },
+    { "tempdir", f_tempdir },   { "lock", f_lock },   { "absolute", f_absolute },
+    { "writable", f_writable }, { NULL, NULL }
+  };
   static const luaL_Reg methods[] = { { "close", lock_close }, { NULL, NULL } };
   static const luaL_Reg meta[] = { { "__gc", lock_close },
                                    { "__close", lock_close },

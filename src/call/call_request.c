@@ -17,6 +17,23 @@ static bool is_absolute(const char *to)
   return strncasecmp(to, "https://", 8) == 0 || strncasecmp(to, "http://", 7) == 0;
 }
 
+/* "ftp:" of ftp://host/x, also "host:" of host:80/x; a ':' behind the first '/' is one of the path. */
+static size_t scheme_length(const char *to)
+{
+  size_t n = strcspn(to, ":/?#");
+  return to[n] == ':' ? n + 1 : 0;
+}
+
+static int fail_scheme(const char *to, iflow_error *err)
+{
+  size_t n = scheme_length(to);
+  ifl_fail(err, IFLOW_EURL,
+           "the address begins with '%.*s', which is neither https:// nor http:// nor a path",
+           n > 80 ? 80 : (int)n, to);
+  ifl_hint(err, "write a path such as /http/orders, or a URL as https://host/path");
+  return IFLOW_EURL;
+}
+
 static int build_url(ifl_call *c, const struct ifl_call_opts *o, iflow_error *err)
 {
   struct ifl_buf text = IFL_BUF_INIT(URL_MAX);
@@ -24,6 +41,7 @@ static int build_url(ifl_call *c, const struct ifl_call_opts *o, iflow_error *er
   if (o->to == NULL || o->to[0] == '\0')
     return ifl_fail(err, IFLOW_EINVAL, "a call needs an address in 'to'");
   if (is_absolute(o->to)) rc = ifl_buf_adds(&text, o->to, err);
+  else if (scheme_length(o->to) > 0) rc = fail_scheme(o->to, err);
   else if (c->tenant->url == NULL)
     rc = ifl_fail(err, IFLOW_EINVAL, "'%.200s' is a path, but the service key has no url", o->to);
   else rc = ifl_buf_addf(&text, err, "%s%s%s", c->tenant->url, o->to[0] == '/' ? "" : "/", o->to);

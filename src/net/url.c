@@ -12,6 +12,16 @@
 
 #define URL_MAX (16 * 1024)
 
+/* How the character at s is written in a URL: all bytes of it when it is UTF-8. */
+static void hint_encoded(const unsigned char *s, iflow_error *err)
+{
+  char text[4 * 3 + 1];
+  int n = snprintf(text, sizeof text, "%%%02X", *s);
+  for (bool many = *s >= 0xc0; many && n < 4 * 3 && (s[1] & 0xc0) == 0x80; s++)
+    n += snprintf(text + n, sizeof text - (size_t)n, "%%%02X", s[1]);
+  ifl_hint(err, "percent-encode it: %s", text);
+}
+
 /* The URL is in no text: its query may carry a secret. The host is. */
 static int check_bytes(const char *text, iflow_error *err)
 {
@@ -21,10 +31,10 @@ static int check_bytes(const char *text, iflow_error *err)
   for (const char *s = text; *s != '\0'; s++) {
     unsigned char c = (unsigned char)*s;
     if (c > 0x20 && c < 0x7f) continue;
-    int rc = ifl_fail(err, IFLOW_EURL, "the URL has %s at position %zu",
-                      c <= 0x20 || c == 0x7f ? "a blank or control character" : "a non-ASCII byte",
-                      (size_t)(s - text) + 1);
-    ifl_hint(err, "percent-encode it: %%%02X", c);
+    const char *what = c >= 0x80 ? "a non-ASCII character" : "a blank or control character";
+    int rc =
+        ifl_fail(err, IFLOW_EURL, "the URL has %s at position %zu", what, (size_t)(s - text) + 1);
+    hint_encoded((const unsigned char *)s, err);
     return rc;
   }
   return 0;

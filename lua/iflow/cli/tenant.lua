@@ -5,11 +5,12 @@ local errors = require "iflow.error"
 
 local tenant = {}
 
--- curl takes the passphrase behind a colon; here no secret stands on a command line.
+-- curl takes the passphrase behind a colon; here no secret stands on a command line, and what may
+-- be one in no message, so a name with a colon must be that of a file.
 local function certificate_file(word)
-  local before_colon = word:match "^(.*):"
-  if before_colon and not core.file.stat(word) and core.file.stat(before_colon) then
-    return nil, "carries a passphrase; give it with --pass-file instead"
+  if word:find(":", 1, true) and not core.file.stat(word) then
+    return nil, "names no file, or carries a passphrase behind a ':'; give that one with "
+      .. "--pass-file"
   end
   return word
 end
@@ -22,13 +23,17 @@ local function proxy_url(word, from_variable)
   return word
 end
 
+--- The row of --cert, for commands that have no other tenant options, too.
+function tenant.certificate_option(help)
+  return { "-E --cert", value = "FILE", private = true, convert = certificate_file, help = help }
+end
+
 --- Option rows for the table of a command.
 tenant.options = {
   { "--service-key", value = "FILE", help = "service key as downloaded from the BTP cockpit" },
   { "--url", value = "URL", help = "base of TO instead of the service key's url" },
   { "--cacert", value = "FILE", help = "trust these roots (PEM) instead of the system's" },
-  { "-E --cert", value = "FILE", private = true, convert = certificate_file,
-    help = "client certificate with its chain: PEM, DER or PKCS#12" },
+  tenant.certificate_option "client certificate with its chain: PEM, DER or PKCS#12",
   { "--key", value = "FILE", help = "private key of --cert, when it is not in the same file" },
   { "--cert-type", value = "TYPE", choices = { "PEM", "DER", "P12" },
     help = "accepted as in curl, though the type is found by the content" },
@@ -59,11 +64,22 @@ end
 
 local caches = { on = true, off = false }
 
+-- Without the cache everything works, so elsewhere the log at level debug tells; but a directory
+-- that the user named was meant.
+local function check_cache(dir, out)
+  local ok, err = core.file.mkdir(dir, "0700")
+  if ok then ok, err = core.file.writable(dir) end
+  if not ok then out:warn("tokens are not kept in --token-cache: " .. err.message) end
+end
+
 --- What iflow.tenant is given for the parsed words. With --verbose heads go to the log.
-function tenant.settings(args)
+function tenant.settings(args, out)
   if args.verbose and args.log_level ~= "trace" then core.log.level "debug" end
   local cache = caches[args.token_cache]
-  if cache == nil then cache = args.token_cache end
+  if cache == nil then
+    cache = args.token_cache
+    check_cache(cache, out)
+  end
   return {
     service_key = args.service_key, url = args.url, cacert = args.cacert, cert = args.cert,
     key = args.key, pass_file = args.pass_file, proxy = args.proxy, scope = args.scope,
@@ -74,12 +90,12 @@ function tenant.settings(args)
 end
 
 --- The tenant for the parsed words, or nil, err. The caller closes it.
-function tenant.open(args)
+function tenant.open(args, out)
   if args.service_key == nil then
     return nil, errors { code = "usage.invalid", message = "no service key was given",
       hint = "name the file with --service-key or in the variable IFLOW_SERVICE_KEY" }
   end
-  return require "iflow.tenant" (tenant.settings(args))
+  return require "iflow.tenant" (tenant.settings(args, out))
 end
 
 return tenant

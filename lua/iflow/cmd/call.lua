@@ -86,7 +86,7 @@ local function run(args, out)
   local request, err = curl.request(args)
   if not request then return nil, err end
   local tenant
-  tenant, err = tenants.open(args)
+  tenant, err = tenants.open(args, out)
   if not tenant then return nil, err end
   request.to, request.auth, request.csrf = args.to, args.auth, csrf[args.csrf]
   request.expect, request.idempotent = args.expect, args.idempotent or nil

@@ -36,11 +36,11 @@ local function result_of(first, second)
     math.type(first) and tostring(first) or "a " .. type(first))
 end
 
-local function run(args)
+local function run(args, out)
   local chunk, err = load_script(args.script, args.arg)
   if not chunk then return nil, err end
   set_paths(args.script)
-  require "iflow.tenant".defaults = tenants.settings(args)
+  require "iflow.tenant".defaults = tenants.settings(args, out)
   return result_of(chunk(table.unpack(args.arg)))
 end
 

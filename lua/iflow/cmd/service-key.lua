@@ -4,6 +4,7 @@ local certificates = require "iflow.cli.certificates"
 local checks = require "iflow.cli.key_checks"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local tenants = require "iflow.cli.tenant"
 
 local array = core.json.array
 local file_argument = { { "file", help = "service key as downloaded from the BTP cockpit" } }
@@ -167,7 +168,7 @@ return {
         .. "certificate give your own --cert and --key.",
       arguments = file_argument,
       options = {
-        { "-E --cert", value = "FILE", help = "your certificate with its chain, PEM or PKCS#12" },
+        tenants.certificate_option "your certificate with its chain, PEM or PKCS#12",
         { "--key", value = "FILE", help = "its private key, when it is not in the same file" },
         { "--pass-file", value = "FILE", help = "file whose first line is the passphrase" },
       },

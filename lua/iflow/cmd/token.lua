@@ -3,7 +3,7 @@
 local tenants = require "iflow.cli.tenant"
 
 local function run(args, out)
-  local tenant, err = tenants.open(args)
+  local tenant, err = tenants.open(args, out)
   if not tenant then return nil, err end
   local token
   token, err = tenant:token { refresh = args.refresh }

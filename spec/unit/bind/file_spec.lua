@@ -32,7 +32,7 @@ describe("core.file", function()
 
   it("tells what is missing", function()
     assert.is_nil(file.stat(dir .. "/no"))
-    for _, call in ipairs { file.read, file.list, file.absolute } do
+    for _, call in ipairs { file.read, file.list, file.absolute, file.writable } do
       local value, err = call(dir .. "/no")
       assert.is_nil(value)
       assert.equal("file.not_found", err.code)

@@ -36,6 +36,8 @@ describe("iflow.tenant", function()
       { "service_key.field", { service_key = { oauth = { clientid = "x" } } } },
       { "file.not_found", { service_key = key, pass_file = "/nowhere", cert = "/nowhere" } },
       { "file.not_found", { service_key = key, cert = "/nowhere" } },
+      { "usage.invalid", { service_key = key, key = "/nowhere" } },
+      { "usage.invalid", { service_key = key, pass_file = "/nowhere" } },
       { "url.invalid", { service_key = key, url = "ftp://x" } },
     }
     for _, case in ipairs(cases) do
