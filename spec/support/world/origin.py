@@ -221,7 +221,9 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Brief(Handler):
-    timeout = 0.3
+    def handle_one_request(self):
+        self.connection.settimeout(0.3 if self.served else None)  # once it is idle
+        super().handle_one_request()
 
 
 class Limited(Handler):
