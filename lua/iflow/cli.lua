@@ -144,6 +144,7 @@ local function run_until_signal(fn, host)
     return xpcall(fn, with_traceback)
   end
   local results = table.pack(pcall(core.task.run, body))
+  stopped_by = stopped_by or signals[host.stopped()] -- a busy script ends before the loop knows
   return stopped_by, table.unpack(results, 1, results.n)
 end
 

@@ -42,6 +42,7 @@ struct op {
   int body_fd, save_fd;   /* 0: none (never a standard stream of ours) */
   char *save_path, *part; /* the answer is written to part, then renamed; NULL: written in place */
   bool has_piece;         /* the first piece waits in UV_PIECE */
+  bool pause;             /* the iterator gave an empty piece: others first */
   bool performed, rewound, done;
   bool failed; /* the script's iterator gave an error, which is in UV_FAILURE */
 };
@@ -255,7 +256,8 @@ static void take_piece(lua_State *L, struct op *op)
     fail(L, op);
     lua_pop(L, 1);
   } else if (lua_isnil(L, -2) || lua_type(L, -2) == LUA_TSTRING) {
-    op->has_piece = lua_isnil(L, -2) || lua_rawlen(L, -2) > 0; /* an empty one says nothing */
+    op->has_piece = lua_isnil(L, -2) || lua_rawlen(L, -2) > 0;
+    op->pause = !op->has_piece; /* an empty one says nothing; nobody may be kept waiting by them */
     lua_pop(L, 1);
     lua_setiuservalue(L, 1, UV_PIECE);
   } else {
@@ -304,6 +306,9 @@ static int step(lua_State *L, struct op *op)
       return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
     } else if (op->has_piece) {
       feed(L, op);
+    } else if (op->pause) {
+      op->pause = false;
+      return ifl_pause(L, (lua_KContext)op, step_k);
     } else {
       lua_getiuservalue(L, 1, UV_ITERATOR);
       lua_callk(L, 0, 2, (lua_KContext)op, piece_k);

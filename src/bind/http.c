@@ -29,7 +29,7 @@ struct op {
   struct ifl_url url;
   struct ifl_headers headers;
   int body_fd, save_fd; /* -1: none */
-  bool wanted, done, opened;
+  bool wanted, pause, done, opened;
   iflow_error err;
 };
 
@@ -93,6 +93,7 @@ static void take_piece(lua_State *L, struct op *op)
     ifl_raise(L, "a body's iterator must give strings, got %s", luaL_typename(L, -1));
   const char *piece = lua_tolstring(L, -1, &n);
   op->wanted = piece != NULL && n == 0; /* an empty piece says nothing: the next one is asked for */
+  op->pause = op->wanted;               /* … when others had their turn */
   if (!op->wanted && !op->done &&
       ifl_exchange_feed(op->exchange, piece, n, piece == NULL, &err) < 0) {
     ifl_pusherrortable(L, &err);
@@ -120,6 +121,10 @@ static int step(lua_State *L, struct op *op)
     if (!op->wanted) {
       ifl_wait_begin(L, &op->wait);
       return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
+    }
+    if (op->pause) {
+      op->pause = false;
+      return ifl_pause(L, (lua_KContext)op, step_k);
     }
     lua_getiuservalue(L, 2, ITERATOR);
     lua_callk(L, 0, 1, (lua_KContext)op, piece_k);

@@ -45,6 +45,16 @@ void ifl_wait_done(struct ifl_wait *w);
  * before the cancellation still completes, and the next one raises. */
 int ifl_await(lua_State *L, struct ifl_wait *w, lua_KContext ctx, lua_KFunction k);
 
+/* Waits until the loop has had a turn; then k runs with ctx. For work that could go on and on
+ * without ever waiting, so that timeouts, signals and other tasks get their turn. */
+int ifl_pause(lua_State *L, lua_KContext ctx, lua_KFunction k);
+
+/* For the host's signal handler: what it must be given, taken once, outside of the handler; and the
+ * call that is safe inside of one. The task that runs just now gets task.canceled if it goes on for
+ * about half a second without waiting. */
+struct ifl_runtime *ifl_task_interruptible(lua_State *L);
+void ifl_task_interrupt(struct ifl_runtime *rt);
+
 /* Starts a function as a task of its own, from C: used by the server to run a handler a request.
  * The stack holds, as for lua_call, the function and above it nargs arguments; all are popped.
  * Raises when memory is out, and outside iflow.run. */

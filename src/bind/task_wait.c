@@ -171,3 +171,30 @@ void ifl_task_cancel(struct ifl_task *t)
   ifl_task_end_wait(t);
   ifl_task_enqueue(t);
 }
+
+int ifl_pause(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+  struct ifl_task *t = ifl_task_begin(L);
+  ifl_task_set_timer(t, 0);
+  return ifl_task_await(L, t, ctx, k);
+}
+
+/* ---- a task that never waits ---- */
+
+#define OVERTIME 20000000 /* instructions: about half a second of a loop */
+
+static void on_overtime(lua_State *L, lua_Debug *ar)
+{
+  (void)ar; /* the hook stays: a script that catches the error gets it again */
+  raise_canceled(L);
+}
+
+struct ifl_runtime *ifl_task_interruptible(lua_State *L)
+{
+  return ifl_runtime(L);
+}
+
+void ifl_task_interrupt(struct ifl_runtime *rt)
+{
+  if (rt->current != NULL) lua_sethook(rt->current->co, on_overtime, LUA_MASKCOUNT, OVERTIME);
+}

@@ -2,6 +2,7 @@
  * lua/iflow/cli.lua, whose result is the exit code. Whatever can fail in Lua runs inside one
  * protected call. What concerns the whole process (signals, core dumps) is done here and only
  * here; the module leaves the process of its host application alone. */
+#include "bind/task.h"
 #include "host/embedded.h"
 #include "iflow.h"
 
@@ -52,8 +53,22 @@ static void protect_memory(void)
 #endif
 }
 
-/* once(name): the handler that is installed for SIGINT or SIGTERM serves one signal; another one
- * ends the process, even if a script never comes back to the loop. */
+/* The one thing a signal handler can know of: the process has one state and one script. */
+static struct {
+  struct ifl_runtime *runtime;
+  void (*loops)(int); /* the loop's handler, which cancels the run at its next turn */
+  volatile sig_atomic_t last;
+} on_stop;
+
+static void handle_stop(int number)
+{
+  on_stop.last = number;
+  on_stop.loops(number);
+  ifl_task_interrupt(on_stop.runtime);
+}
+
+/* once(name): the handler that the loop has installed for SIGINT or SIGTERM serves one signal, and
+ * stops a script that does not come back to the loop, too; another signal ends the process. */
 static int f_once(lua_State *L)
 {
   static const char *const names[] = { "INT", "TERM", NULL };
@@ -61,11 +76,22 @@ static int f_once(lua_State *L)
   const int number = numbers[luaL_checkoption(L, 1, NULL, names)];
   struct sigaction action;
 
-  if (sigaction(number, NULL, &action) == 0) {
+  if (sigaction(number, NULL, &action) == 0 && action.sa_handler != handle_stop) {
+    on_stop.runtime = ifl_task_interruptible(L);
+    on_stop.loops = action.sa_handler;
+    action.sa_handler = handle_stop;
     action.sa_flags |= (int)SA_RESETHAND;
     sigaction(number, &action, NULL);
   }
   return 0;
+}
+
+/* stopped() -> "INT", "TERM" or nil: the last signal that came. */
+static int f_stopped(lua_State *L)
+{
+  if (on_stop.last == 0) return 0;
+  lua_pushstring(L, on_stop.last == SIGINT ? "INT" : "TERM");
+  return 1;
 }
 
 /* What cli.lua needs and a module has no business with. */
@@ -73,6 +99,7 @@ static void push_host(lua_State *L)
 {
   static const luaL_Reg functions[] = { { "commands", ifl_embedded_commands },
                                         { "once", f_once },
+                                        { "stopped", f_stopped },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
   lua_pushstring(L, iflow_version());
