@@ -234,6 +234,20 @@ except OSError:
       assert.same({}, sb:log())
     end, { settings = { body_gap = 1 } }))
 
+  it("no answer for too long: the balancer closes, and the run ends by itself", with(
+    function(sb, _, _, bearer)
+      support.echo(sb, { csrf = false, process = function()
+        core.task.sleep(0.6)
+        return 200
+      end })
+      local answer, err = support.request(sb, "runtime", { method = "POST", body = "x",
+        path = "/http/echo", headers = { Authorization = bearer } })
+      assert.is_nil(answer)
+      assert.equal("net.reset", err.code)
+      repeat core.task.sleep(0.02) until sb:log()[1].status ~= "PROCESSING"
+      assert.equal("COMPLETED", sb:log()[1].status)
+    end, { settings = { balancer_timeout = 0.3 } }))
+
   it("a client that gives up leaves a run that ends, and a repeat is a second one", with(
     function(sb, call, _, bearer)
       support.echo(sb, { csrf = false, process = function(exchange)

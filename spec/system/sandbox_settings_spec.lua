@@ -42,6 +42,16 @@ describe("the settings", function()
     end
   end))
 
+  it("choose the versions of TLS", async(function()
+    local sb <close> = support.start { settings = { tls_max = "1.2" } }
+    local port = sb.endpoints.token:match ":(%d+)/"
+    local function connects(version)
+      return process.run({ "openssl", "s_client", "-connect", "127.0.0.1:" .. port, version,
+                           "-CAfile", sb.endpoints.cacert }).code == 0
+    end
+    assert.same({ true, false }, { connects "-tls1_2", connects "-tls1_3" })
+  end))
+
   it("name what the reference leaves open", function()
     local open = 0
     for _, row in ipairs(require "iflow.sandbox.settings".rows) do

@@ -115,11 +115,13 @@ end
 
 local function listen(self, kind, port)
   local asks = kind == "runtime" or kind == "token_cert"
+  local settings = self.tenant.settings
   return core.server.new {
     port = port, tls = true, identity = self.identity, ask_client = asks,
     refuse_without_eku = kind == "runtime",
     refuse_expired = kind == "runtime" and refuses_expired(self),
-    body_gap = self.tenant.settings.body_gap,
+    body_gap = settings.body_gap, min_tls = settings.tls_min, max_tls = settings.tls_max,
+    total_timeout = kind == "runtime" and settings.balancer_timeout or nil,
     request = function(req) serve(self, kind, req) end,
   }
 end
