@@ -70,6 +70,20 @@ describe("a body from an iterator", function()
     assert.equal("chunked", answer.headers["x-how"])
   end))
 
+  it("that gives nothing but empty pieces keeps nobody waiting", async(function()
+    local fake <close> = echo()
+    local ticks = 0
+    local ticker <close> = iflow.spawn(function()
+      while true do ticks = ticks + 1; iflow.sleep(0.01) end
+    end)
+    local answer, err = call(fake, { body = function() return "" end, timeout = 0.3 })
+    ticker:cancel()
+    ticker:join()
+    assert.is_nil(answer)
+    assert.equal("net.timeout", err.cause and err.cause.code or err.code)
+    assert.is_true(ticks > 3)
+  end))
+
   it("may be empty, and large", async(function()
     local fake <close> = echo()
     assert.equal("", assert(call(fake, { body = pieces_of {} })).body)

@@ -91,10 +91,19 @@ describe("a signal", function()
     end
   end)
 
+  it("ends a script that never waits, too", function()
+    local result = interrupted("TERM", [[
+      local mark <close> = setmetatable({}, { __close = function() print "closed" end })
+      io.stderr:write "ready\n"
+      while true do end]])
+    assert.equal(143, result.code)
+    assert.truthy(result.out:find "closed")
+  end)
+
   it("ends the process at the second time, even if the script never waits", function()
     local dir <close> = process.tempdir()
     local helper <close> = process.start(host { "run", dir:write("script.lua",
-      'io.stderr:write "ready\\n" while true do end') })
+      'io.stderr:write "ready\\n" while true do pcall(function() while true do end end) end') })
     process.wait_for("the script", function() return helper:output():find "ready" end)
     local ended = process.wait_for("its end", function()
       helper:signal "INT"
