@@ -317,6 +317,13 @@ static CURLcode set_proxy(ifl_connection *c, const struct ifl_destination *to)
   return rc;
 }
 
+/* Programs that a script starts inherit no connection. */
+static curl_socket_t on_open_socket(void *payload, curlsocktype purpose, struct curl_sockaddr *to)
+{
+  (void)payload, (void)purpose;
+  return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
 static CURLcode set_options(ifl_connection *c, const struct ifl_destination *to)
 {
   CURLcode rc = set_url(c, to);
@@ -327,6 +334,7 @@ static CURLcode set_options(ifl_connection *c, const struct ifl_destination *to)
   SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_QUICK_EXIT, 1L); /* else freeing waits for a name server that does not answer */
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
   SET(CURLOPT_CONNECTTIMEOUT_MS, (long)to->timeout_ms);
   SET(CURLOPT_ERRORBUFFER, c->error);
   SET(CURLOPT_PRIVATE, (char *)c);
@@ -412,6 +420,8 @@ void ifl_connection_free(ifl_connection *c)
   ifl_soon_cancel(&c->soon);
   ifl_timer_stop(&c->nudge);
   ifl_poll_free(c->poll); /* before the descriptor goes */
+  /* Cleaning up alone would leave a connection in the middle of its handshake open, in curl's pool. */
+  if (c->easy != NULL) curl_multi_remove_handle(c->dialer->multi, c->easy);
   curl_easy_cleanup(c->easy);
   if (c->sessions != NULL) sessions_drop(c->dialer, c->sessions);
   ifl_credential_unref(c->credential);
@@ -584,7 +594,10 @@ enum ifl_io ifl_connection_recv(ifl_connection *c, void *buf, size_t n, size_t *
 {
   *used = 0;
   CURLcode rc = curl_easy_recv(c->easy, buf, n, used);
-  if (rc == CURLE_OK && *used > 0) return IFL_IO_DATA;
+  if (rc == CURLE_OK && *used > 0) {
+    c->tls.heard = true;
+    return IFL_IO_DATA;
+  }
   if (rc == CURLE_AGAIN) return IFL_IO_AGAIN;
   c->cut = rc == CURLE_OK && c->is_tls && !c->tls.closed;
   if (rc == CURLE_OK && !c->cut) return IFL_IO_END;

@@ -44,7 +44,10 @@ static void on_info(const SSL *ssl, int where, int value)
   }
   if ((where & SSL_CB_READ_ALERT) != SSL_CB_READ_ALERT) return;
   if ((value & 0xff) == SSL_AD_CLOSE_NOTIFY) w->closed = true;
-  else if (value >> 8 == SSL3_AL_FATAL && w->alert < 0) w->alert = value & 0xff;
+  else if (value >> 8 == SSL3_AL_FATAL && w->alert < 0) {
+    w->alert = value & 0xff;
+    w->late = SSL_version(ssl) < TLS1_3_VERSION ? w->done : w->heard;
+  }
 }
 
 /* OpenSSL asks for a certificate when the server did; the SSL_CTX has it already, if there is one. */
@@ -66,6 +69,7 @@ void ifl_tls_watch_install(struct ifl_tls_watch *w, SSL_CTX *ctx)
 
 bool ifl_tls_refused_credentials(const struct ifl_tls_watch *w)
 {
+  if (w->late) return false; /* a renegotiation was wanted, or worse: the request may be taken */
   switch (w->alert) {
   case SSL_AD_BAD_CERTIFICATE:
   case SSL_AD_UNSUPPORTED_CERTIFICATE:
@@ -88,8 +92,8 @@ static int explain_alert(const struct ifl_tls_watch *w, const char *where, bool 
 {
   const char *alert = SSL_alert_desc_string_long(w->alert);
   if (!ifl_tls_refused_credentials(w))
-    return ifl_fail(err, IFLOW_ETLS, "%s ended the TLS handshake with the alert '%s'", where,
-                    alert);
+    return ifl_fail(err, IFLOW_ETLS, "%s ended the TLS %s with the alert '%s'", where,
+                    w->done ? "connection" : "handshake", alert);
   if (had_certificate)
     return ifl_fail(err, IFLOW_ETLSCREDENTIALS, "%s refused our client certificate: '%s'", where,
                     alert);
