@@ -1,5 +1,6 @@
 -- report.lua -- busted's output handler for scripts/test: one line a spec file with its time, each
--- failure in full where it happens, and the counts in the file that IFLOW_SPEC_REPORT names:
+-- failure in full before the line of its file (written at once: several runs may share a terminal),
+-- and the counts in the file that IFLOW_SPEC_REPORT names:
 --   passed N / failed N / complete
 -- "complete" is missing when the process died on the way. A test left pending counts as failed.
 local function write_counts(handler, complete)
@@ -34,6 +35,7 @@ return function(options)
   local clock = require("system").monotime
   local handler = require "busted.outputHandlers.base" ()
   local seen, started = { passed = 0, failed = 0 }, clock()
+  io.stdout:setvbuf("full", 1 << 20)
 
   local function failed() return handler.failuresCount + handler.errorsCount end
 
@@ -76,6 +78,7 @@ return function(options)
     write_counts(handler, true)
     print(("  %d passed, %d failed"):format(handler.successesCount,
       failed() + handler.pendingsCount))
+    io.flush()
     return nil, true
   end
 
