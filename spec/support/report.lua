@@ -30,6 +30,16 @@ local function show(kind, item)
   if item.randomseed then print("    seed " .. item.randomseed) end
 end
 
+local function show_last(handler, status)
+  if status == "failure" then
+    show("FAILED ", handler.failures[#handler.failures])
+  elseif status == "error" then
+    show("ERROR  ", handler.errors[#handler.errors])
+  elseif status == "pending" then
+    show("PENDING", handler.pendings[#handler.pendings])
+  end
+end
+
 return function(options)
   local busted = require "busted"
   local clock = require("system").monotime
@@ -59,13 +69,7 @@ return function(options)
   end
 
   local function test_end(_, _, status)
-    if status == "failure" then
-      show("FAILED ", handler.failures[#handler.failures])
-    elseif status == "error" then
-      show("ERROR  ", handler.errors[#handler.errors])
-    elseif status == "pending" then
-      show("PENDING", handler.pendings[#handler.pendings])
-    end
+    show_last(handler, status)
     return nil, true
   end
 
