@@ -211,10 +211,15 @@ describe("with nginx", function()
     describe("over TLS " .. version, function()
       it("a certificate that is asked for is shown, none is fine", async(function()
         local port = ports["asks " .. version]
+        local before = #lines(port) -- other tests come here, too, and may have left sessions
         assert.equal("fine", assert(get(port, { identity = identity "one" })).body)
         assert.equal("fine", assert(get(port)).body)
-        process.wait_for("the log", function() return #lines(port) >= 2 end)
-        assert.same({ ". CN=one,O=Example", ". -" }, { table.unpack(lines(port), 1, 2) })
+        process.wait_for("the log", function() return #lines(port) >= before + 2 end)
+        local shown = {}
+        for i, line in ipairs { table.unpack(lines(port), before + 1, before + 2) } do
+          shown[i] = line:match "^[.r] (.*)$"
+        end
+        assert.same({ "CN=one,O=Example", "-" }, shown)
       end))
 
       it("one that nginx does not take is answered with 400", async(function()
