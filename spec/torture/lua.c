@@ -141,6 +141,7 @@ static int protected_main(lua_State *L)
     script = 3;
   }
   if (argc <= script) return 0;
+  luaL_checkstack(L, argc, "too many arguments");
   lua_createtable(L, argc, 1);
   for (int i = 0; i < argc; i++) {
     lua_pushstring(L, argv[i]);
