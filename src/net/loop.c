@@ -160,9 +160,11 @@ int64_t ifl_loop_next_ms(const iflow_loop *loop)
   return left > 0 ? left : 0;
 }
 
+/* Ends the wait. libuv before 1.45 runs timers before it polls, too: one that is due by then would
+ * be gone, and the poll would wait for a descriptor only, perhaps for ever. */
 static void on_wake(uv_timer_t *t)
 {
-  (void)t; /* it only ends the wait */
+  uv_stop(t->loop);
 }
 
 void ifl_loop_turn(iflow_loop *loop, int64_t max_wait_ms)
