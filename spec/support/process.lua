@@ -113,7 +113,8 @@ local function command_line(command)
 end
 
 --- Starts { "program", "argument", …, env = { NAME = value }, stdin = "text", dir = path } in a
---- process group of its own. End it with :stop(), or let its scope do it.
+--- process group of its own. End it with :stop(), or let its scope do it. When the program ends,
+--- what it left in its group is killed at once: later the number may be somebody else's.
 function process.start(command)
   local dir = process.tempdir()
   dir:write("in", command.stdin or "")
@@ -125,15 +126,17 @@ function process.start(command)
     echo $!
     exec >&-
     wait $!
-    echo $? >%s.new
+    code=$?
+    kill -s KILL -- -$!
+    echo $code >%s.new
     mv %s.new %s]]):format(q "command", q "in", q "out", q "err", q "code", q "code", q "code")))
   local pid = math.tointeger(assert(pipe:read "n"))
   return setmetatable({ pid = pid, dir = dir, pipe = pipe, name = command[1] }, running)
 end
 
---- Sends a signal ("TERM", "STOP", …) to the program and all it started.
+--- Sends a signal ("TERM", "STOP", …) to the program and all it started, while it runs.
 function running:signal(name)
-  return os.execute(("kill -s %s -- -%d 2>/dev/null"):format(name, self.pid))
+  return self:alive() and os.execute(("kill -s %s -- -%d 2>/dev/null"):format(name, self.pid))
 end
 
 function running:alive() return self.dir:read "code" == nil end
@@ -156,12 +159,9 @@ end
 function running:stop()
   if self.stopped then return self.result end
   self.stopped = true
-  if self:alive() then
-    self:signal "CONT"
-    self:signal "TERM"
-    pcall(self.wait, self, 5)
-  end
-  self:signal "KILL"
+  self:signal "CONT"
+  self:signal "TERM"
+  if not pcall(self.wait, self, 5) then self:signal "KILL" end
   local result = self:wait()
   directory.__close(self.dir)
   return result
