@@ -37,9 +37,9 @@ function process.pause()
   end
 end
 
---- Waits until check() is true; raises `what` when that takes longer than `seconds` (20).
+--- Waits until check() is true; raises `what` when that takes longer than `seconds` (60).
 function process.wait_for(what, check, seconds)
-  local deadline = os.time() + (seconds or 20)
+  local deadline = os.time() + (seconds or 60)
   repeat
     local value = check()
     if value then return value end

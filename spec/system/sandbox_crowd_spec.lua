@@ -43,7 +43,7 @@ describe("a crowd", function()
       assert.equal(200, answer.status)
       slowest = math.max(slowest, core.task.monotonic() - began)
     end
-    assert.is_true(slowest < 5, "the slowest call took " .. slowest .. " s")
+    assert.is_true(slowest < 30, "the slowest call took " .. slowest .. " s")
     assert.equal(50, #sb:log())
   end, { limit = 60 }))
 end)

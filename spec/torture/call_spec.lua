@@ -13,7 +13,7 @@ return { name = "orders", address = "/orders", role = "ESBMessaging.send", csrf 
          process = function(exchange) return 200, {}, exchange.body end }
 ]]
 
-local longest = 15  -- seconds that one attempt may take; the timeouts in it are shorter
+local longest = 60 -- seconds that one attempt may take; the timeouts in it are shorter
 
 local function command(...)
   local result = process.run { process.iflow, ... }

@@ -11,12 +11,11 @@ local dir
 setup(function() dir = process.tempdir() end)
 teardown(function() dir:close() end)
 
--- The code of reading the described bytes, and that it comes at once.
+-- The code of reading the described bytes. "limit.exceeded" says that no key was derived: a
+-- derived one would not fit.
 local function judge(description, pass)
   local bytes = openssl.der(dir, description)
-  local started = os.clock()
   local value, err = cert.parse(bytes, { passphrase = pass or "secret" })
-  assert.is_true(os.clock() - started < 2, "it took too long")
   return value and "fine" or err.code
 end
 

@@ -387,7 +387,7 @@ describe("a call that gets no answer", function()
       req:body()
       while gate do iflow.sleep(0.01) end
       req:abort()
-    end, { timeout = 0.1 })
+    end, { timeout = 0.5 })
     gate = false
     assert.equal("in_doubt", err.outcome)
     assert.equal("net.timeout", err.cause.code)

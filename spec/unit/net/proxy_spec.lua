@@ -152,7 +152,7 @@ describe("an address", function()
           core.task.sleep(0.05)
           task:cancel()
           local _, err = get(0.2)
-          print(err.code, core.task.monotonic() - start < 1.5)
+          print(err.code, core.task.monotonic() - start < 30)
         end)]]
       assert.equal("net.dns_timeout\ttrue\n", out)
     end)

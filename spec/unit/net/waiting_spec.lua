@@ -32,15 +32,15 @@ describe("a timeout", function()
     assert.equal(code, err.code)
     assert.equal(sent, err.sent)
     local took = core.task.monotonic() - start
-    assert.is_true(took > 0.15 and took < 3, "took " .. took)
+    assert.is_true(took > 0.15 and took < 30, "took " .. took)
     return err
   end
 
   it("of the whole ends a request without an answer in doubt", async(function()
     local server <close> = wire.start(silent())
-    local err = fails("net.timeout", "some", server, { timeout = 0.2 })
+    local err = fails("net.timeout", "some", server, { timeout = 0.5 })
     assert.is_false(err.retryable)
-    err = fails("net.timeout", "some", server, { timeout = 0.2, idempotent = true })
+    err = fails("net.timeout", "some", server, { timeout = 0.5, idempotent = true })
     assert.is_true(err.retryable)
   end))
 
@@ -48,25 +48,25 @@ describe("a timeout", function()
     local server <close> = wire.start { { { "head" },
       { "send", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" },
       { "repeat", { { "send", "1\r\nx\r\n" }, { "sleep", 0.02 } } } } }
-    fails("net.timeout", "answered", server, { timeout = 0.3, stall_timeout = 0.2 })
+    fails("net.timeout", "answered", server, { timeout = 1, stall_timeout = 0.8 })
   end))
 
   it("of a stall ends silence, in the answer", async(function()
     local server <close> = wire.start(silent(HALF))
-    fails("net.stalled", "answered", server, { stall_timeout = 0.2 })
+    fails("net.stalled", "answered", server, { stall_timeout = 0.5 })
   end))
 
   it("of a stall ends silence, in the body that nobody reads", async(function()
-    local server <close> = wire.start { { { "head" }, { "sleep", 5 } } }
+    local server <close> = wire.start { { { "head" }, { "sleep", 15 } } }
     fails("net.stalled", "some", server, { method = "POST", body = ("x"):rep(20000000),
-                                           stall_timeout = 0.2 })
+                                           stall_timeout = 0.5 })
   end))
 
   it("of a stall does not count the script's own pauses", async(function()
     local server <close> = wire.start(always(fine))
     local n = 0
-    assert(request(server, { method = "POST", stall_timeout = 0.1, body = function()
-      core.task.sleep(0.15)
+    assert(request(server, { method = "POST", stall_timeout = 0.4, body = function()
+      core.task.sleep(0.5)
       n = n + 1
       return n < 4 and "piece" or nil
     end }))
@@ -74,8 +74,8 @@ describe("a timeout", function()
 
   it("of the whole does count them", async(function()
     local server <close> = wire.start(always(fine))
-    fails("net.timeout", "some", server, { method = "POST", timeout = 0.2, body = function()
-      core.task.sleep(0.5)
+    fails("net.timeout", "some", server, { method = "POST", timeout = 0.5, body = function()
+      core.task.sleep(1)
       return "piece"
     end })
   end))
@@ -115,7 +115,7 @@ time.sleep(60)
   it("of the queue has a code of its own and is never in doubt", async(function()
     local server <close> = wire.start(silent())
     local busy = core.task.spawn(function()
-      return request(server, { connections = 1, timeout = 5 })
+      return request(server, { connections = 1, timeout = 20 })
     end)
     core.task.sleep(0.05)
     local err = fails("net.queue_timeout", "nothing", server,
@@ -126,11 +126,11 @@ time.sleep(60)
   end))
 
   it("starts only with the connection, not in the queue", async(function()
-    local server <close> = wire.start(always({ "sleep", 0.15 }, fine))
+    local server <close> = wire.start(always({ "sleep", 0.5 }, fine))
     local list = {}
     for i = 1, 4 do
       list[i] = function()
-        return assert(request(server, { connections = 1, timeout = 0.4 })).status
+        return assert(request(server, { connections = 1, timeout = 1.5 })).status
       end
     end
     assert.same({ 200, 200, 200, 200 }, { table.unpack(assert(all(list)), 1, 4) })
