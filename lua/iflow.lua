@@ -7,6 +7,8 @@
 --   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
 --   iflow.json, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
 --   iflow.all, iflow.channel, iflow.semaphore, iflow.timeout   several tasks at once
+--   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
+--   iflow.reject, iflow.done, iflow.retry_after      what handlers answer (lua/iflow/verdict.lua)
 --   iflow.error             what failures look like (lua/iflow/error.lua)
 --   iflow.sandbox           a tenant on localhost for tests (lua/iflow/sandbox.lua)
 
@@ -23,9 +25,11 @@ local submodules = {
 }
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
-  all = true, channel = true, error = true, sandbox = true, semaphore = true, tenant = true,
-  timeout = true,
+  all = true, channel = true, error = true, message = true, sandbox = true, semaphore = true,
+  tenant = true, timeout = true, transform = true,
 }
+--- Words of one module, iflow.verdict, that stand alone.
+local words = { reject = true, done = true, retry_after = true }
 
 local iflow = { version = core.version }
 
@@ -33,11 +37,12 @@ local function load_name(name)
   if functions[name] then return core[functions[name]][name] end
   if submodules[name] then return core[name] end
   if modules[name] then return require("iflow." .. name) end
+  if words[name] then return require("iflow.verdict")[name] end
 end
 
 local function refuse(name)
   local known = {}
-  for _, list in ipairs { functions, submodules, modules } do
+  for _, list in ipairs { functions, submodules, modules, words } do
     for key in pairs(list) do known[#known + 1] = key end
   end
   table.sort(known)

@@ -1,8 +1,10 @@
 /* crypto.c -- Lua module iflow.core.crypto: random bytes, digests, encodings.
  *   random(n) -> n bytes      sha256(s) -> hex      uuid() -> "6f1c…" (version 4)
+ *   uuid7([ms]) -> "0190…" (version 7: begins with the time, in milliseconds since 1970)
  *   base64(s), base64url(s) -> text      unbase64(text) -> bytes, or nil when it is neither */
 #include "bind/bind.h"
 
+#include "base/clock.h"
 #include "base/digest.h"
 
 #include <stdio.h>
@@ -66,14 +68,12 @@ static int f_unbase64(lua_State *L)
   return 1;
 }
 
-static int f_uuid(lua_State *L)
+/* RFC 9562: version and variant into 16 bytes, and their text onto the stack. */
+static int push_uuid(lua_State *L, unsigned char b[16], int version)
 {
-  iflow_error err = { 0 };
-  unsigned char b[16];
   char text[37];
-  if (ifl_random(b, sizeof b, &err) < 0) return ifl_pusherror(L, &err);
-  b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* version 4 */
-  b[8] = (unsigned char)((b[8] & 0x3f) | 0x80); /* variant of RFC 9562 */
+  b[6] = (unsigned char)((b[6] & 0x0f) | version << 4);
+  b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
   snprintf(text, sizeof text,
            "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
            b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
@@ -81,15 +81,31 @@ static int f_uuid(lua_State *L)
   return 1;
 }
 
+static int f_uuid(lua_State *L)
+{
+  iflow_error err = { 0 };
+  unsigned char b[16];
+  if (ifl_random(b, sizeof b, &err) < 0) return ifl_pusherror(L, &err);
+  return push_uuid(L, b, 4);
+}
+
+static int f_uuid7(lua_State *L)
+{
+  iflow_error err = { 0 };
+  unsigned char b[16];
+  int64_t ms = luaL_optinteger(L, 1, ifl_clock_wall_ms());
+  luaL_argcheck(L, ms >= 0 && ms >> 48 == 0, 1, "milliseconds since 1970 are expected");
+  if (ifl_random(b + 6, sizeof b - 6, &err) < 0) return ifl_pusherror(L, &err);
+  for (int i = 0; i < 6; i++) b[i] = (unsigned char)(ms >> (40 - 8 * i));
+  return push_uuid(L, b, 7);
+}
+
 int ifl_open_crypto(lua_State *L)
 {
-  static const luaL_Reg funcs[] = { { "random", f_random },
-                                    { "sha256", f_sha256 },
-                                    { "base64", f_base64 },
-                                    { "base64url", f_base64url },
-                                    { "unbase64", f_unbase64 },
-                                    { "uuid", f_uuid },
-                                    { NULL, NULL } };
+  static const luaL_Reg funcs[] = { { "random", f_random },     { "sha256", f_sha256 },
+                                    { "base64", f_base64 },     { "base64url", f_base64url },
+                                    { "unbase64", f_unbase64 }, { "uuid", f_uuid },
+                                    { "uuid7", f_uuid7 },       { NULL, NULL } };
   luaL_newlib(L, funcs);
   return 1;
 }

@@ -208,8 +208,7 @@ static double parse_duration(const char *s)
   return unit < 0 ? -1 : value * unit;
 }
 
-/* The duration at idx in ms; NULL, or what is wrong with it. */
-static const char *to_duration(lua_State *L, int idx, int64_t *ms)
+const char *ifl_duration(lua_State *L, int idx, int64_t *ms)
 {
   double seconds = -1;
   if (lua_type(L, idx) == LUA_TNUMBER) seconds = lua_tonumber(L, idx);
@@ -224,7 +223,7 @@ static const char *to_duration(lua_State *L, int idx, int64_t *ms)
 int64_t ifl_checkduration(lua_State *L, int arg)
 {
   int64_t ms = 0;
-  const char *wrong = to_duration(L, arg, &ms);
+  const char *wrong = ifl_duration(L, arg, &ms);
   if (wrong != NULL) luaL_argerror(L, arg, lua_pushfstring(L, "a duration %s", wrong));
   return ms;
 }
@@ -233,7 +232,7 @@ int64_t ifl_optduration(lua_State *L, int arg, const char *key, int64_t def_ms)
 {
   int64_t ms = def_ms;
   if (push_option(L, arg, key) != LUA_TNIL) {
-    const char *wrong = to_duration(L, -1, &ms);
+    const char *wrong = ifl_duration(L, -1, &ms);
     if (wrong != NULL) ifl_raise(L, "option '%s' %s", key, wrong);
   }
   lua_pop(L, 1);

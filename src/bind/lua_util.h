@@ -50,6 +50,8 @@ int ifl_optword(lua_State *L, int arg, const char *key, int def, const char *con
 /* A duration: a number of seconds or "500ms", "1s", "5m", "2h", "1d"; result in ms. */
 int64_t ifl_optduration(lua_State *L, int arg, const char *key, int64_t def_ms);
 int64_t ifl_checkduration(lua_State *L, int arg);
+/* The duration at idx, in ms: NULL, or what is wrong with it; raises nothing. */
+const char *ifl_duration(lua_State *L, int idx, int64_t *ms);
 
 /* The word of the list nearest to `word`, or NULL when none is near enough to be meant.
  * (suggest.c) */

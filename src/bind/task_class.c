@@ -10,6 +10,7 @@
  *   wake(task, ...)         -- hands values to a parked task; false when it is not parked
  *   counts()                -- { operations, sockets, timers, tasks }: what is open
  *   now(), monotonic()      -- seconds, by the wall clock and by one that never jumps
+ *   seconds(duration)       -- its seconds; or nil and what is wrong with it
  *   drop_idle()             -- closes pooled connections that idle
  *   signal(name, fn or nil) -- for the host: fn starts as a task when the signal comes          */
 #include "base/clock.h"
@@ -43,6 +44,19 @@ static int sleep_k(lua_State *L, int status, lua_KContext ctx)
 {
   (void)L, (void)status, (void)ctx;
   return 0;
+}
+
+static int f_seconds(lua_State *L)
+{
+  int64_t ms = 0;
+  const char *wrong = ifl_duration(L, 1, &ms);
+  if (wrong == NULL) {
+    lua_pushnumber(L, (lua_Number)ms / 1000);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, wrong);
+  return 2;
 }
 
 static int f_sleep(lua_State *L)
@@ -198,10 +212,19 @@ static int f_signal(lua_State *L)
 int ifl_open_task(lua_State *L)
 {
   static const luaL_Reg funcs[] = {
-    { "run", ifl_task_run },      { "spawn", f_spawn },   { "sleep", f_sleep },
-    { "current", f_current },     { "park", f_park },     { "wake", f_wake },
-    { "counts", f_counts },       { "now", f_now },       { "monotonic", f_monotonic },
-    { "drop_idle", f_drop_idle }, { "signal", f_signal }, { NULL, NULL },
+    { "run", ifl_task_run },
+    { "spawn", f_spawn },
+    { "sleep", f_sleep },
+    { "current", f_current },
+    { "park", f_park },
+    { "wake", f_wake },
+    { "counts", f_counts },
+    { "now", f_now },
+    { "monotonic", f_monotonic },
+    { "drop_idle", f_drop_idle },
+    { "signal", f_signal },
+    { "seconds", f_seconds },
+    { NULL, NULL },
   };
   static const luaL_Reg methods[] = {
     { "join", m_join }, { "cancel", m_cancel }, { "state", m_state }, { NULL, NULL }

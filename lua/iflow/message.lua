@@ -1,0 +1,165 @@
+--- A message on its way to an iFlow endpoint: what transforms take and give, what a sender sends.
+--
+--   local msg = message.new { body = "…", headers = { Region = "EMEA" } }
+--   msg = msg:with { data = record, line = 12, record = 11 }
+--
+-- Fields, all optional:
+--   id            the same on every attempt, also after a crash; the sender gives one when it is nil
+--   data          the parsed message, a Lua value: a message has data or a body, never both
+--   body          its bytes: a string, or a function that returns the next piece at each call,
+--                 nil at the end (then it can be read once)
+--   headers       HTTP headers of its own, name -> value
+--   content_type  of the body
+--   attempt       0 before the first attempt, then its number
+--   source        where it comes from: { file = "orders.csv", line = 12, record = 11 }; every error
+--                 about the message names it
+
+local errors = require "iflow.error"
+local suggest = require "iflow.suggest"
+
+local PIECE = 64 * 1024
+local TEXT_MAX = 16 * 1024 * 1024
+
+local message = { __name = "iflow.message" }
+message.__index = message
+
+local fields = { "id", "data", "body", "headers", "content_type", "attempt", "source" }
+local changes = { "id", "data", "body", "headers", "content_type", "line", "record" }
+
+local function set_of(names)
+  local set = {}
+  for _, name in ipairs(names) do set[name] = true end
+  return set
+end
+
+local is_field, is_change = set_of(fields), set_of(changes)
+
+-- Once a record, so quick when all is well.
+local function check_keys(given, is_known, known)
+  for key in pairs(given) do
+    if not is_known[key] then suggest.check_keys(given, known, 3) end
+  end
+end
+
+local module = {}
+
+local function copy(from)
+  local to = {}
+  for key, value in pairs(from or {}) do to[key] = value end
+  return to
+end
+
+local function check_body(body, level)
+  local kind = type(body)
+  if kind ~= "nil" and kind ~= "string" and kind ~= "function" then
+    error("the body of a message is a string or an iterator of pieces, got " .. kind, level + 1)
+  end
+end
+
+--- A message of the given fields (a table with any of those above); raises when one is wrong.
+function module.new(given)
+  check_keys(given, is_field, fields)
+  check_body(given.body, 2)
+  if given.body ~= nil and given.data ~= nil then
+    error("a message has data or a body, not both", 2)
+  end
+  local self = copy(given)
+  self.headers, self.source, self.attempt = copy(given.headers), copy(given.source),
+    given.attempt or 0
+  return setmetatable(self, message)
+end
+
+--- Whether the value is a message.
+function module.is(value) return getmetatable(value) == message end
+
+--- A message of whatever a script sends: a message as it is, a string or an iterator as body, any
+-- other table as data. `source` is used when the message has none.
+function module.of(payload, source)
+  if module.is(payload) then return payload end
+  local kind = type(payload)
+  if kind == "string" or kind == "function" then
+    return module.new { body = payload, source = source }
+  end
+  if kind == "table" then return module.new { data = payload, source = source } end
+  error("a message, a string, a table or an iterator of pieces is expected, got " .. kind, 3)
+end
+
+--- A copy with some fields changed; the others are inherited. New data takes the place of the body,
+-- and the other way round. `line` and `record` change the source; id = false drops the id, for one
+-- of several messages that are made of this one.
+function message:with(change)
+  check_keys(change, is_change, changes)
+  check_body(change.body, 2)
+  local new = copy(self)
+  new.headers, new.source = copy(change.headers or self.headers), copy(self.source)
+  if change.data ~= nil then new.data, new.body = change.data, nil end
+  if change.body ~= nil then new.data, new.body = nil, change.body end
+  if change.content_type ~= nil then new.content_type = change.content_type end
+  if change.id ~= nil then new.id = change.id or nil end
+  new.source.line = change.line or new.source.line
+  new.source.record = change.record or new.source.record
+  return setmetatable(new, message)
+end
+
+local function no_bytes(self)
+  return nil, errors { code = "transform.invalid",
+    message = ("%s has %s, but bytes are needed here"):format(self:where(),
+      self.data == nil and "neither data nor a body" or "data"),
+    hint = "put a transform before it that makes bytes of data, for example to_json {}" }
+end
+
+--- An iterator of the body's bytes in non-empty pieces of at most 64 KiB when it is a string; what
+-- an iterator gives otherwise. nil, err when the message has no body.
+function message:pieces()
+  local body = self.body
+  if body == nil then return no_bytes(self) end
+  if type(body) == "function" then
+    return function()
+      local piece
+      repeat piece = body() until piece ~= ""
+      return piece
+    end
+  end
+  local at = 1
+  return function()
+    if at > #body then return nil end
+    local piece = body:sub(at, at + PIECE - 1)
+    at = at + PIECE
+    return piece
+  end
+end
+
+--- The whole body as a string. limit: bytes, 16 MiB by default; nil, err (limit.exceeded) beyond.
+function message:text(limit)
+  limit = limit or TEXT_MAX
+  local body, list, size = self.body, {}, 0
+  if type(body) ~= "string" then
+    local pieces, err = self:pieces()
+    if not pieces then return nil, err end
+    for piece in pieces do
+      size = size + #piece
+      if size > limit then break end
+      list[#list + 1] = piece
+    end
+    body = size <= limit and table.concat(list) or ""
+  end
+  if math.max(size, #body) > limit then
+    return nil, errors { code = "limit.exceeded",
+      message = ("%s has a body of more than %d bytes"):format(self:where(), limit) }
+  end
+  return body
+end
+
+--- Where the message comes from, for error texts: "orders.csv:12 (record 11)", "message 018f…".
+function message:where()
+  local source = self.source
+  local text = source.file or (source.line or source.record) and "input" or nil
+  if not text then return self.id and "message " .. self.id or "the message" end
+  if source.line then text = text .. ":" .. source.line end
+  if source.record then text = ("%s (record %d)"):format(text, source.record) end
+  return text
+end
+
+message.__tostring = message.where
+
+return module
