@@ -4,7 +4,7 @@
 --   msg = msg:with { data = record, line = 12, record = 11 }
 --
 -- Fields, all optional:
---   id            the same on every attempt, also after a crash; the sender gives one when it is nil
+--   id            the same on every attempt, also after a crash; the sender gives one if it is nil
 --   data          the parsed message, a Lua value: a message has data or a body, never both
 --   body          its bytes: a string, or a function that returns the next piece at each call,
 --                 nil at the end (then it can be read once)

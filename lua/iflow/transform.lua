@@ -15,7 +15,6 @@
 -- message alone; the others go on.
 
 local errors = require "iflow.error"
-local guarded = require "iflow.guarded"
 local is_message = require("iflow.message").is
 local verdict = require "iflow.verdict"
 
@@ -90,16 +89,20 @@ local function passes_through(err)
   return err == stop or errors.is(err) and err.code == "task.canceled"
 end
 
+-- Keeps the traceback while the stack still stands.
+local function describe(err)
+  if type(err) ~= "string" then return err end
+  return errors { code = "transform.failed", message = err, traceback = debug.traceback("", 2) }
+end
+
 --- Runs a step on a message; its failure rejects the message.
 function pipeline:step(at, method, msg, emit)
-  local state = self.states[at]
-  local done = guarded.call(method, state, msg, emit)
-  if done.ok then
-    if done[1] == nil and done[2] ~= nil then self.reject(msg, about(msg, done[2]), at) end
-  elseif passes_through(done[1]) then
-    error(done[1], 0)
-  else
-    self.reject(msg, about(msg, done[1]), at)
+  local ok, first, second = xpcall(method, describe, self.states[at], msg, emit)
+  if not ok then
+    if passes_through(first) then error(first, 0) end
+    self.reject(msg, about(msg, first), at)
+  elseif first == nil and second ~= nil then
+    self.reject(msg, about(msg, second), at)
   end
 end
 
@@ -139,11 +142,7 @@ end
 --- No more messages: steps that collect give out what they hold.
 function pipeline:finish()
   for at, state in ipairs(self.states) do
-    if state.finish then
-      local emit = self.emits[at]
-      local done = guarded.call(state.finish, state, emit)
-      if not done.ok then error(done[1], 0) end
-    end
+    if state.finish then state:finish(self.emits[at]) end
   end
 end
 
