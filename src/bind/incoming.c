@@ -182,6 +182,21 @@ static int m_body(lua_State *L)
 
 /* ---- answering ------------------------------------------------------------------------------- */
 
+/* Gives it back; another task that still reads or writes it learns that it is over. */
+static void end_request(struct request *r)
+{
+  give_back(r);
+  if (r->reader != NULL) {
+    ifl_fail(&r->read_err, IFLOW_ECLOSED, "the request was answered meanwhile");
+    r->have = true;
+    ifl_wait_done(&r->reader->wait);
+  }
+  if (r->writer != NULL) {
+    r->sent_rc = IFLOW_ERESET;
+    ifl_wait_done(&r->writer->wait);
+  }
+}
+
 /* The arguments status and headers; the headers are in r afterwards. */
 static int read_head(lua_State *L, struct request *r, int *status, iflow_error *err)
 {
@@ -208,7 +223,7 @@ static int m_answer(lua_State *L)
   const char *body = luaL_optlstring(L, 4, "", &n);
   int rc = read_head(L, r, &status, &err);
   if (rc == 0) rc = ifl_incoming_answer(r->in, status, &r->headers, body, n, &err);
-  if (rc == 0) give_back(r);
+  if (rc == 0) end_request(r);
   return result(L, rc, &err);
 }
 
@@ -252,7 +267,7 @@ static int m_finish(lua_State *L)
   struct request *r = check_open(L);
   iflow_error err = { 0 };
   int rc = ifl_incoming_write(r->in, NULL, 0, NULL, NULL, &err);
-  if (rc == 0) give_back(r);
+  if (rc == 0) end_request(r);
   return result(L, rc, &err);
 }
 
@@ -260,7 +275,7 @@ static int m_abort(lua_State *L)
 {
   struct request *r = check(L);
   if (r->in != NULL) ifl_incoming_abort(r->in);
-  give_back(r);
+  end_request(r);
   return 0;
 }
 

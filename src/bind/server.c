@@ -5,6 +5,7 @@
  *     min_tls = "1.2", max_tls = "1.3", max_connections = 2000, head_timeout = "20s",
  *     body_gap = "20s", idle_timeout = "60s", total_timeout = "10m", request = function(req) … end }
  *   server:port()  server:stats()  server:set_identity(id)  server:refuse_expired(bool)
+ *   server:recycle()          idle connections end now, the others after their answer
  *   server:close([grace])     stops listening, waits for the requests at work, then cuts them
  *
  * The engine queues requests; a task of the server takes them and starts the handlers. It lives
@@ -336,6 +337,12 @@ static int m_refuse_expired(lua_State *L)
   return 0;
 }
 
+static int m_recycle(lua_State *L)
+{
+  ifl_server_recycle(check_open(L)->h);
+  return 0;
+}
+
 static int m_stats(lua_State *L)
 {
   struct ifl_server_stats st = ifl_server_get_stats(check_open(L)->h);
@@ -361,6 +368,7 @@ int ifl_open_server(lua_State *L)
                                       { "stats", m_stats },
                                       { "set_identity", m_set_identity },
                                       { "refuse_expired", m_refuse_expired },
+                                      { "recycle", m_recycle },
                                       { "close", m_close },
                                       { NULL, NULL } };
   static const luaL_Reg meta[] = {

@@ -113,6 +113,16 @@ void ifl_server_close(ifl_server *s, int64_t grace_ms, void (*closed)(void *payl
   maybe_closed(s);
 }
 
+void ifl_server_recycle(ifl_server *s)
+{
+  struct ifl_conn *next;
+  for (struct ifl_conn *c = s->conns; c != NULL; c = next) {
+    next = c->next;
+    if (c->state == IFL_CONN_IDLE) ifl_conn_cut(c, false);
+    else c->in.close = true;
+  }
+}
+
 void ifl_server_free(ifl_server *s)
 {
   if (s == NULL) return;

@@ -41,6 +41,8 @@ int ifl_server_new(ifl_server **out, iflow_loop *loop, const struct ifl_server_o
 int ifl_server_port(const ifl_server *s);
 /* Exchange the certificate for connections from now on. */
 int ifl_server_set_credential(ifl_server *s, ifl_credential *c, iflow_error *err);
+/* Idle connections end now, the others after their answer: all that follows shakes hands anew. */
+void ifl_server_recycle(ifl_server *s);
 /* Stops listening; open connections finish their request within grace_ms, then are cut. */
 void ifl_server_close(ifl_server *s, int64_t grace_ms, void (*closed)(void *payload),
                       void *payload);

@@ -98,6 +98,25 @@ describe("a request", function()
     assert.equal("/t", target)
   end))
 
+  it("is over for a task that still reads it when another one answers", async(function()
+    local set, get = later()
+    local server <close> = start { request = function(req)
+      core.task.spawn(function()
+        core.task.sleep(0)
+        req:answer(504)
+      end)
+      local body, err = req:body()
+      set(body, err.code, pcall(req.read, req))
+    end }
+    local seen = raw(server:port(), [[
+s = connect()
+s.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+print(statuses(until(s, b"\r\n\r\n")))]])
+    assert.equal("504", seen)
+    local body, code, again = get()
+    assert.same({ false, "object.closed", false }, { body ~= nil, code, again })
+  end))
+
   it("runs its handler in a task of its own", async(function()
     local waiting = 0
     local server <close> = start { request = function(req)
@@ -425,6 +444,32 @@ print(statuses(until(s, b"abc")))]]):format(head)))
     local server <close> = start()
     assert.equal("417", raw(server:port(), [[
 print(statuses(ask(b"GET / HTTP/1.1\r\nHost: a\r\nExpect: magic\r\n\r\n")))]]))
+  end))
+end)
+
+describe("server:recycle", function()
+  it("ends idle connections, and the others after their answer", async(function()
+    local at_work, go
+    local server <close> = start { request = function(req)
+      at_work = req.target == "/slow"
+      process.wait_for("the word", function() return go or not at_work end)
+      req:answer(200)
+    end }
+    local client <close> = process.start { "python3", "spec/support/raw_client.py", server:port(),
+      [[
+idle, busy = connect(), connect()
+idle.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+until(idle, b"\r\n\r\n")
+busy.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+print(rest(idle), b"Connection: close" in rest(busy))]] }
+    process.wait_for("both", function() return at_work end)
+    server:recycle()
+    go = true
+    assert.equal("b'' True\n", client:wait().out)
+    assert.equal("200", raw(server:port(), [[
+s = connect()
+s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+print(statuses(until(s, b"\r\n\r\n")))]]))
   end))
 end)
 
