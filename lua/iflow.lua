@@ -7,6 +7,7 @@
 --   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
 --   iflow.json, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
 --   iflow.all, iflow.channel, iflow.semaphore, iflow.timeout   several tasks at once
+--   iflow.sender, iflow.retry   what is sent where, and how often (lua/iflow/sender.lua)
 --   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
 --   iflow.reject, iflow.done, iflow.retry_after      what handlers answer (lua/iflow/verdict.lua)
 --   iflow.error             what failures look like (lua/iflow/error.lua)
@@ -25,8 +26,8 @@ local submodules = {
 }
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
-  all = true, channel = true, error = true, message = true, sandbox = true, semaphore = true,
-  tenant = true, timeout = true, transform = true,
+  all = true, channel = true, error = true, message = true, retry = true, sandbox = true,
+  semaphore = true, sender = true, tenant = true, timeout = true, transform = true,
 }
 --- Words of one module, iflow.verdict, that stand alone.
 local words = { reject = true, done = true, retry_after = true }

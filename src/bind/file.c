@@ -7,6 +7,7 @@
  *   file.tempdir([prefix]) -> path                file.lock(path) -> lock (lock:close())
  *   file.absolute(path) -> path without links, of what exists
  *   file.writable(directory) -> true, when this process may make files in it
+ *   file.is_terminal(descriptor) -> whether a person looks at it: 1 standard output, 2 error
  * Each returns nil, err when the system refuses. */
 #include "base/buffer.h"
 #include "base/error.h"
@@ -272,14 +273,26 @@ static int lock_close(lua_State *L)
   return 0;
 }
 
+static int f_is_terminal(lua_State *L)
+{
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
 int ifl_open_file(lua_State *L)
 {
-  static const luaL_Reg funcs[] = {
-    { "read", f_read },         { "write", f_write }, { "mkdir", f_mkdir },
-    { "stat", f_stat },         { "list", f_list },   { "remove", f_remove },
-    { "tempdir", f_tempdir },   { "lock", f_lock },   { "absolute", f_absolute },
-    { "writable", f_writable }, { NULL, NULL }
-  };
+  static const luaL_Reg funcs[] = { { "read", f_read },
+                                    { "write", f_write },
+                                    { "mkdir", f_mkdir },
+                                    { "stat", f_stat },
+                                    { "list", f_list },
+                                    { "remove", f_remove },
+                                    { "tempdir", f_tempdir },
+                                    { "lock", f_lock },
+                                    { "absolute", f_absolute },
+                                    { "writable", f_writable },
+                                    { "is_terminal", f_is_terminal },
+                                    { NULL, NULL } };
   static const luaL_Reg methods[] = { { "close", lock_close }, { NULL, NULL } };
   static const luaL_Reg meta[] = { { "__gc", lock_close },
                                    { "__close", lock_close },

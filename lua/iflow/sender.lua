@@ -1,0 +1,191 @@
+--- Senders: what a system sends to one iFlow endpoint, and how.
+--
+--   iflow.sender "orders" {
+--     service_key = "orders-key.json",
+--     to          = "/http/orders",
+--     transform   = { iflow.transform.csv { header = true }, iflow.transform.to_json {} },
+--   }
+--   local answer, err = iflow.sender "orders":send { order = "4711" }
+--   local summary, err = iflow.sender "orders":send_all(iterator, { progress = true })
+--
+-- A function of the message may stand wherever a value can. Options, all but `to` optional:
+--   to             address: a path under the service key's url, or a full URL
+--   service_key    path of the service key; and the other options of iflow.tenant: identity,
+--                  cert, key, pass_file, cacert, proxy, url, token_cache, scope, connections, …
+--   method         "POST" with a body or without
+--   headers, query tables name -> value
+--   auth, csrf, expect, max_body, connect_timeout, timeout, stall_timeout, queue_timeout
+--                  as in tenant:call
+--   idempotent     true: the flow recognises repeats by the message's id, so what is in doubt may
+--                  be sent again
+--   transform      list of steps before sending (lua/iflow/transform.lua)
+--   retry          policy (lua/iflow/retry.lua), "sap" by default
+--   breaker        { share = 0.5, window = 20, pause = "30s" }: pauses the endpoint when this share
+--                  of the last answers were failures; false: never
+--   order_by       function(message): messages of the same key go one after the other
+--   concurrency    calls in flight at once, 8 by default, 256 at most
+--   rate           messages a second at most
+--   message_id     function(message) -> text; or { header = "SAP_ApplicationID", value = fn };
+--                  false: none. Default: a UUIDv7, the same on every attempt.
+--   on_delivered(message, answer), on_rejected(message, err), on_in_doubt(message, err)
+--                  told when a message has ended; on_rejected also when its retries are used up
+--                  (then err.outcome is "retryable")
+
+local check = require("iflow.sender.definition").check
+local core = require "iflow.core"
+local definition = require "iflow.sender.definition"
+local message = require "iflow.message"
+local new_bucket = require "iflow.sender.bucket"
+local new_order = require "iflow.sender.order"
+local new_semaphore = require "iflow.semaphore"
+local new_sending = require "iflow.sender.sending"
+local registry = require "iflow.registry"
+local suggest = require "iflow.suggest"
+
+local sender = { __name = "iflow.sender" }
+sender.__index = sender
+
+-- Definition ----------------------------------------------------------------------------------
+
+local function place(level)
+  local info = debug.getinfo(level + 1, "Sl")
+  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
+end
+
+--- Defines it: iflow.sender "name" { … }. Raises at that line when something is wrong.
+function sender:__call(options)
+  if self.options then
+    error(("sender '%s' is defined twice; first at %s"):format(self.name, self.place), 2)
+  end
+  self.options = check(options, 2)
+  self.place = place(2)
+  self.retried, self.kept, self.kept_at = 0, {}, 0
+  self.slots = new_semaphore(self.options.concurrency)
+  self.order = new_order()
+  self.opening = new_semaphore(1)
+  self.bucket = self.options.rate and new_bucket(self.options.rate)
+  local names = registry.current().names
+  names[#names + 1] = self.name
+  return self
+end
+
+local function defined(self, level)
+  if getmetatable(self) ~= sender then error("use a colon: sender:send(…)", level + 1) end
+  if self.options then return end
+  local names = registry.current().names
+  local text = ("no sender '%s' is defined"):format(self.name)
+  error(suggest.message(text, self.name, names), level + 1)
+end
+
+local function check_waits(name, level)
+  if core.task.current() then return end
+  error(("'%s' waits, so it must be called inside iflow.run: iflow.run(function() … end)")
+    :format(name), level + 1)
+end
+
+--- Its tenant, opened when it is first needed: true, or nil, err.
+function sender:open()
+  if self.tenant then return true end
+  local _ <close> = self.opening:acquire()
+  if self.tenant then return true end
+  local options = {}
+  for _, name in ipairs(definition.for_tenant) do options[name] = self.options[name] end
+  if self.options.concurrency > 64 then
+    options.connections = options.connections or self.options.concurrency
+  end
+  local tenant, err = require "iflow.tenant" (options)
+  if not tenant then return nil, err end
+  self.tenant_base = options.url or tenant.service_key.url or ""
+  self.tenant = tenant
+  return true
+end
+
+--- Closes the tenant's connections; the next send opens them again.
+function sender:close()
+  local tenant = self.tenant
+  self.tenant = nil
+  if tenant then tenant:close() end
+end
+
+-- Sending -------------------------------------------------------------------------------------
+
+-- The one outcome that send reports for what a message became.
+local function outcome_of(summary, first_answer, first_err)
+  if first_err then return nil, first_err end
+  if first_answer and summary:total() == 1 then return first_answer end
+  return { outcome = summary:total() > 0 and "delivered" or "skipped", count = summary:total(),
+    message_id = summary.first_id }
+end
+
+--- Sends a message and waits for its outcome.
+-- payload: an iflow.message, a string (the body), an iterator of its pieces, or a table (data).
+-- Returns answer | nil, err as tenant:call; err.outcome is "rejected", "in_doubt", or "retryable"
+-- when its retries are used up. When transforms make several messages of it: the first error, or
+-- { outcome = "delivered", count = n }; of none: { outcome = "skipped", count = 0 }.
+function sender:send(payload)
+  defined(self, 2)
+  check_waits("send", 2)
+  local msg = message.of(payload)
+  local ok, err = self:open()
+  if not ok then return nil, err end
+  local first_answer, first_err
+  local run <close> = new_sending(self, { holds = true, each = function(_, answer, failure)
+    first_answer, first_err = first_answer or answer, first_err or failure
+  end })
+  run:push(msg)
+  return outcome_of(run:finish(), first_answer, first_err)
+end
+
+local function iterate(source)
+  if type(source) == "function" then return source end
+  if type(source) ~= "table" then
+    error("send_all takes a list of messages or an iterator, got " .. type(source), 3)
+  end
+  local i = 0
+  return function()
+    i = i + 1
+    return source[i]
+  end
+end
+
+--- Sends all messages of a list or an iterator, `concurrency` at once; the iterator is asked only
+-- when there is room. Waits until all have ended.
+-- options: progress (a line on a terminal, one in the log each minute elsewhere), each =
+-- function(message, answer, err) told of every end.
+-- Returns a summary: delivered, rejected, in_doubt, retryable, skipped, retried, seconds, stopped
+-- (the error that ended it early, such as refused credentials), summary:exit_code(); tostring gives
+-- a line. nil, err when the credential cannot be read.
+function sender:send_all(source, options)
+  defined(self, 2)
+  check_waits("send_all", 2)
+  options = options or {}
+  suggest.check_keys(options, { "progress", "each" })
+  local following = iterate(source)
+  local ok, err = self:open()
+  if not ok then return nil, err end
+  local run <close> = new_sending(self, { each = options.each })
+  local _ <close> = options.progress and require "iflow.sender.progress" (self.name,
+    run.summary, { total = type(source) == "table" and #source or nil }) or nil
+  local record = 0
+  for payload in following do
+    record = record + 1
+    if not run:push(message.of(payload, { record = record })) then break end
+  end
+  return run:finish()
+end
+
+function sender:__tostring() return "iflow.sender: " .. self.name end
+
+--- The sender of a name: to be defined by calling it with a table, or defined already.
+return function(name)
+  if type(name) ~= "string" or not name:match "^[%w][%w%._%-]*$" or #name > 64 then
+    error("a sender's name has letters, digits, '.', '_' and '-', 64 at most", 2)
+  end
+  local senders = registry.current().senders
+  local found = senders[name]
+  if not found then
+    found = setmetatable({ name = name }, sender)
+    senders[name] = found
+  end
+  return found
+end

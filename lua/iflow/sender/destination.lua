@@ -1,0 +1,135 @@
+--- An iFlow endpoint as all senders of the process see it: open, paused, or broken. Internal.
+--
+-- An answer that concerns the endpoint and not the message (429, 503, no connection, no answer in
+-- time) pauses it for every message: afterwards one goes as a probe, and the others follow when it
+-- came through. A share of other failures above a limit does the same (the circuit breaker).
+--
+--   local gate, err = destination:enter(limit)   -- waits while it is paused; see enter
+--   gate:fine()  gate:failed(err)  gate:pause(seconds, err)
+--
+-- gate is to be closed, so that a probe that was cancelled does not block the others.
+
+local clock = require "iflow.clock"
+local core = require "iflow.core"
+local duration = require "iflow.duration"
+local new_waiters = require "iflow.waiters"
+
+local PROBE_PAUSE = 30 -- seconds until the next probe, where there is no breaker to say it
+
+local gate = {}
+gate.__index = gate
+
+local destination = { __name = "iflow.destination" }
+destination.__index = destination
+
+--- Forgets a probe that ended without a word; lets somebody else be it.
+function gate:__close()
+  if self.probe then self.owner:release(self) end
+end
+
+function destination:release(this)
+  this.probe = false
+  self.probing = false
+  self.waiting:wake_all()
+end
+
+-- Remembers an outcome in a ring of the last ones; true when the share of failures is too high.
+function destination:note(failed)
+  local breaker = self.breaker
+  if not breaker then return false end
+  self.next = self.next % breaker.window + 1
+  if self.ring[self.next] then self.failures = self.failures - 1 end
+  self.seen = math.min(self.seen + 1, breaker.window)
+  self.ring[self.next] = failed
+  if failed then self.failures = self.failures + 1 end
+  return failed and self.seen >= breaker.window and self.failures >= breaker.share * breaker.window
+end
+
+local function forget(self)
+  self.ring, self.next, self.seen, self.failures = {}, 0, 0, 0
+end
+
+function destination:pause(seconds, err)
+  local now = clock.monotonic()
+  if not self.open_at then
+    core.log.write("warn", "sender", ("%s is paused for %s: %s"):format(self.name,
+      duration.text(seconds), tostring(err)))
+  end
+  self.open_at = math.max(self.open_at or 0, now + seconds)
+  self.last_error = err
+end
+
+--- The message came through, or was refused for its own sake.
+function gate:fine()
+  local owner = self.owner
+  owner:note(false)
+  if not self.probe then return end
+  core.log.write("warn", "sender", owner.name .. " answers again")
+  owner.open_at, owner.strikes, owner.last_error = nil, 0, nil
+  forget(owner)
+  owner:release(self)
+end
+
+--- It failed, but not in a way that says something about the next one.
+function gate:failed(err)
+  local owner = self.owner
+  if owner:note(true) or self.probe then
+    self:pause(owner.breaker and owner.breaker.pause or PROBE_PAUSE, err)
+  end
+end
+
+--- The endpoint wants to be left alone for so long.
+function gate:pause(seconds, err)
+  local owner = self.owner
+  if self.probe or not owner.open_at then owner.strikes = owner.strikes + 1 end
+  owner:pause(seconds, err)
+  if self.probe then owner:release(self) end
+end
+
+--- Whether a message may go right now: a gate, or nil. Does not wait.
+function destination:try()
+  if not self.open_at then return setmetatable({ owner = self, probe = false }, gate) end
+  if self.probing or clock.monotonic() < self.open_at then return nil end
+  self.probing = true
+  return setmetatable({ owner = self, probe = true }, gate)
+end
+
+--- Waits until a message may be tried. limit: how many probes in a row may fail until this is given
+-- up, as if the message itself had been tried. True, or nil and the error of the last probe.
+function destination:wait(limit)
+  while self.open_at and (self.probing or clock.monotonic() < self.open_at) do
+    if self.strikes >= limit then return nil, self.last_error end
+    local left = self.open_at - clock.monotonic()
+    if left > 0 then
+      clock.sleep(left)
+    else
+      self.waiting:wait()
+    end
+  end
+  return true
+end
+
+--- How many times in a row it was found closed: 0 when it is open.
+function destination:failures_in_row() return self.strikes end
+
+local module = {}
+local all = setmetatable({}, { __mode = "v" }) -- a sender keeps those that it uses often
+
+--- The destination for an address (the URL without query), made when it is first used.
+-- breaker: { share =, window =, pause = seconds }, or false for none; of the first who asks.
+function module.of(name, breaker)
+  local found = all[name]
+  if found then return found end
+  found = setmetatable({ name = name, breaker = breaker, strikes = 0, probing = false,
+    waiting = new_waiters() }, destination)
+  forget(found)
+  all[name] = found
+  return found
+end
+
+--- Forgets all of them: for tests.
+function module.reset()
+  for name in pairs(all) do all[name] = nil end
+end
+
+return module
