@@ -201,7 +201,8 @@ static int check_framing(struct ifl_http1 *p)
   if (codings > 0) {
     const char *coding = ifl_headers_get(&p->headers, "Transfer-Encoding");
     if (lengths > 0) return refuse(p, "it has both Content-Length and Transfer-Encoding");
-    if (codings > 1 || strcasecmp(coding, "chunked") != 0)
+    /* llhttp takes a tab behind the word for a part of it, and would read no chunks. */
+    if (codings > 1 || strcasecmp(coding, "chunked") != 0 || !(p->ll.flags & F_CHUNKED))
       return refuse(p, "its Transfer-Encoding is not 'chunked'");
     if (p->ll.http_minor == 0) return refuse(p, "HTTP/1.0 has no Transfer-Encoding");
   }
@@ -229,14 +230,21 @@ static int check_request_line(struct ifl_http1 *p)
   return 0;
 }
 
+/* llhttp takes leading zeros. */
+static int check_status_line(struct ifl_http1 *p)
+{
+  const char *status = p->start.data + strcspn(p->start.data, " ") + 1;
+  if (p->ll.status_code < 100 || strspn(status, "0123456789") != 3)
+    return refuse(p, "its status does not have three digits");
+  p->target_at = (size_t)(status + 3 - p->start.data);
+  p->target_at += strspn(status + 3, " ");
+  return 0;
+}
+
 static int check_start(struct ifl_http1 *p)
 {
   if (p->ll.http_major != 1) return refuse(p, "its version is not 1.0 or 1.1");
-  if (p->side == IFL_HTTP1_REQUEST) return check_request_line(p);
-  if (p->ll.status_code < 100) return refuse(p, "its status does not have three digits");
-  p->target_at = strcspn(p->start.data, " ") + 4;
-  p->target_at += strspn(p->start.data + p->target_at, " ");
-  return 0;
+  return p->side == IFL_HTTP1_REQUEST ? check_request_line(p) : check_status_line(p);
 }
 
 /* Pauses at the begin of a line with a chunk's size, for take_size_line. */

@@ -226,12 +226,14 @@ describe("an answer", function()
     local chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     for _, bytes in ipairs {
       "<html></html>\r\n\r\n", "HTTP/0.9 200 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
-      "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n", "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
+      "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 0200 OK\r\n\r\n",
+      "HTTP/1.1 200 OK\nA: b\n\n", "HTTP/1.1 200 OK\r\nA b: c\r\n\r\n",
       "HTTP/1.1 200 OK\r\nA : c\r\n\r\n", "HTTP/1.1 200 OK\r\nA: c\r\n d\r\n\r\n",
       "HTTP/1.1 200 OK\r\nA: c\rB: d\r\n\r\n", "HTTP/1.1 200 OK\r\nA: \0\r\n\r\n",
       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n0\r\n\r\n",
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
       chunked .. "x\r\n", chunked .. "1 1\r\na\r\n0\r\n\r\n", chunked .. ";a\r\n\r\n",
       chunked .. "1;a\0\r\na\r\n0\r\n\r\n", chunked .. "1;a\nb\r\na\r\n0\r\n\r\n",
