@@ -89,9 +89,11 @@ local function means_tenant(self, kind, request)
 end
 
 local function decide(self, kind, request)
-  if not request.path then return web.page(400, "Bad Request") end
-  if not means_tenant(self, kind, request) then
-    return NO_TENANT[kind](self.tenant, request)
+  if not request.path then
+    return web.because(web.page(400, "Bad Request"), "address: a broken escape")
+  elseif not means_tenant(self, kind, request) then
+    return web.because(NO_TENANT[kind](self.tenant, request), "address: the Host field '%s' names "
+      .. "no host of this tenant", request.headers.host or "")
   end
   return BEHAVIOUR[kind](self.tenant, request)
 end
@@ -100,7 +102,9 @@ local function serve(self, kind, req)
   self.tasks[core.task.current()] = true
   local request = plain_request(kind, req)
   self.tenant.counters:request(kind, req.peer, fingerprint(self, request.chain))
+  local began = core.task.monotonic()
   local answer = decide(self, kind, request)
+  self.tenant.decisions:note(request, answer, began)
   if not answer.abort then
     core.log.write("debug", "sandbox",
                    ("%s %s %s: %d"):format(kind, request.method, request.path or "?",
@@ -114,12 +118,12 @@ local function refuses_expired(self)
 end
 
 local function listen(self, kind, port)
-  local asks = kind == "runtime" or kind == "token_cert"
+  local balanced = kind == "runtime" or kind == "api" -- hosts behind the load balancer
   local settings = self.tenant.settings
   return core.server.new {
-    port = port, tls = true, identity = self.identity, ask_client = asks,
-    refuse_without_eku = kind == "runtime",
-    refuse_expired = kind == "runtime" and refuses_expired(self),
+    port = port, tls = true, identity = self.identity,
+    ask_client = balanced or kind == "token_cert",
+    refuse_without_eku = balanced, refuse_expired = balanced and refuses_expired(self),
     body_gap = settings.body_gap, min_tls = settings.tls_min, max_tls = settings.tls_max,
     total_timeout = kind == "runtime" and settings.balancer_timeout or nil,
     request = function(req) serve(self, kind, req) end,
@@ -172,7 +176,9 @@ end
 
 --- Tells the listeners what was set while they run.
 function hosts:apply_settings()
-  self.servers.runtime:refuse_expired(refuses_expired(self))
+  for _, kind in ipairs { "runtime", "api" } do
+    self.servers[kind]:refuse_expired(refuses_expired(self))
+  end
 end
 
 --- What the listeners counted, by host.

@@ -112,17 +112,13 @@ local function choose_worker(self, request)
   end
 end
 
---- Prepares a request for the worker: certificate, headers, worker. Returns an answer when it gets
+--- Prepares a request for a host behind it: certificate and headers. Returns an answer when it gets
 --- no further.
-function load_balancer:admit(request)
-  if self.removed then return router.unknown_route(request) end
+function load_balancer:pass(request)
   local refusal = router.check_headers(self.tenant, request)
   if refusal then return refusal end
   local leaf, reason = certificate(self, request)
   request.certificate, request.dropped = leaf, reason
-  request.worker = choose_worker(self, request)
-  if not request.worker then return router.no_endpoints(request) end
-  if request.worker.state == "restarting" then return router.endpoint_failure() end
   local headers = {}
   for name, value in pairs(request.headers) do
     if type(value) == "string" and passed_on(name) then headers[name] = value end -- not "raw"
@@ -132,6 +128,16 @@ function load_balancer:admit(request)
     headers["ssl_client_user"] = leaf.subject
   end
   request.headers = headers
+end
+
+--- The same for the runtime, and chooses the worker.
+function load_balancer:admit(request)
+  if self.removed then return router.unknown_route(request) end
+  local refusal = self:pass(request)
+  if refusal then return refusal end
+  request.worker = choose_worker(self, request)
+  if not request.worker then return router.no_endpoints(request) end
+  if request.worker.state == "restarting" then return router.endpoint_failure() end
 end
 
 --- Completes the worker's answer: its own id, and the cookie beside a new session.

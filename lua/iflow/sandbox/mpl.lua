@@ -1,8 +1,21 @@
 --- The message processing log: ids of the form SAP's have (sap-reference 5.4), and a log of bounded
 --- length. Pure: clock and randomness come from outside, and where entries are kept is the
---- journal's business.
+--- journal's business. An entry:
+---   id, correlation_id, transaction_id, status (mpl.STATUSES), started, ended, error (a text),
+---   flow, sender (client id), method, size, http_status, log_level, attempts,
+---   application_id, application_type, sender_name, receiver_name, predecessor_id, custom_status,
+---   custom_headers { { name, value } … }, adapter_attributes { { adapter, name, value } … }
+local errors = require "iflow.error"
+
 local mpl = {}
 mpl.__index = mpl
+
+--- The statuses SAP documents (sap-reference 7.3), and whether one is the last word.
+mpl.STATUSES = { PROCESSING = false, RETRY = false, ABANDONED = false, COMPLETED = true,
+                 FAILED = true, ESCALATED = true, CANCELLED = true, DISCARDED = true }
+
+local WITHOUT_ERROR = { COMPLETED = true, DISCARDED = true }
+local ERROR_MAX = 64 * 1024
 
 local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -71,6 +84,7 @@ function mpl:open(fields)
   for name, value in pairs(fields) do entry[name] = value end
   entry.id = entry.id or mpl.id(math.floor(entry.started), self.random(16))
   entry.correlation_id = entry.correlation_id or mpl.id(math.floor(entry.started), self.random(16))
+  entry.transaction_id = self.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
   if entry.log_level ~= "NONE" then
     keep(self, entry)
     self.journal(entry)
@@ -78,11 +92,45 @@ function mpl:open(fields)
   return entry
 end
 
---- Ends a run: "COMPLETED" with the HTTP status, or "FAILED" with the reason.
-function mpl:finish(entry, status, http_status, reason)
-  entry.status, entry.http_status, entry.error = status, http_status, reason
-  entry.ended = self.now()
+-- PROCESSING has no end; of the others the last change counts.
+local function become(self, entry, status, reason)
+  entry.status, entry.error = status, not WITHOUT_ERROR[status] and reason or nil
+  if entry.error then entry.error = entry.error:sub(1, ERROR_MAX) end
+  entry.ended = status ~= "PROCESSING" and self.now() or nil
   if entry.log_level ~= "NONE" then self.journal(entry) end
+end
+
+--- Ends a run with a status, the HTTP status of its answer, and the reason of a failure.
+function mpl:finish(entry, status, http_status, reason)
+  entry.http_status = http_status
+  become(self, entry, status, reason)
+end
+
+--- What somebody does to a message by hand, or a queue by itself: another status, and a reason,
+--- else the one it has. Returns the entry, or nil, err.
+function mpl:set_status(id, status, reason)
+  local entry = self.by_id[id]
+  if not entry then
+    return nil, errors { code = "sandbox.refused",
+      message = ("there is no message processing log '%s'"):format(tostring(id)) }
+  elseif mpl.STATUSES[status] == nil then
+    return nil, errors { code = "usage.invalid",
+                         message = ("there is no status '%s'"):format(tostring(status)) }
+  end
+  become(self, entry, status, reason and tostring(reason) or entry.error)
+  return entry
+end
+
+--- The entry of that id, or nil. Not a copy.
+function mpl:find(id) return self.by_id[id] end
+
+--- Iterates the entries, oldest first. Not copies.
+function mpl:each()
+  local i = self.first - 1
+  return function()
+    i = i + 1
+    return self.entries[i]
+  end
 end
 
 --- Copies of the entries, oldest first.

@@ -8,8 +8,9 @@ local HEADER_BYTES_MAX = 64 * 1024
 local HEADERS_MAX = 101
 
 local function answer(status, text, reason)
-  return web.text(status, text .. "\n", { ["Content-Type"] = "text/plain; charset=utf-8",
-    ["X-Content-Type-Options"] = "nosniff", ["X-Cf-RouterError"] = reason })
+  return web.because(web.text(status, text .. "\n", {
+    ["Content-Type"] = "text/plain; charset=utf-8", ["X-Content-Type-Options"] = "nosniff",
+    ["X-Cf-RouterError"] = reason }), "router: %s", reason)
 end
 
 local function route_of(request)
@@ -38,7 +39,10 @@ end
 function router.check_headers(tenant, request)
   local bytes, count = web.header_bytes(request.headers)
   if bytes <= HEADER_BYTES_MAX and count <= HEADERS_MAX then return nil end
-  return web.text(tenant.settings.router_header_status, "Request Header Fields Too Large")
+  return web.because(web.text(tenant.settings.router_header_status,
+                              "Request Header Fields Too Large"),
+                     "router: %d headers of %d bytes, at most %d of %d pass", count, bytes,
+                     HEADERS_MAX, HEADER_BYTES_MAX)
 end
 
 return router

@@ -5,6 +5,7 @@ local addresses = require "iflow.sandbox.addresses"
 local authority = require "iflow.sandbox.authority"
 local broker = require "iflow.sandbox.broker"
 local counters = require "iflow.sandbox.counters"
+local decisions = require "iflow.sandbox.decisions"
 local errors = require "iflow.error"
 local flow_file = require "iflow.sandbox.flow_file"
 local flows = require "iflow.sandbox.flows"
@@ -70,6 +71,7 @@ local function build(self, given)
   self.trust = trust.new { state = self.state, own_root = self.authority.root.pem, now = self.now }
   self.broker = broker.new(self)
   self.counters = counters.new()
+  self.decisions = decisions.new(self.now)
   self.signers, err = signers.open(self.dir .. "/authority", self.now)
   if not self.signers then return nil, err end
   ok, err = open_log(self)
@@ -173,6 +175,7 @@ function tenant:close()
     return
   end
   self.closing = true
+  if self.decisions then self.decisions:close() end -- before the hosts wait for who listens
   if self.hosts then self.hosts:close() end
   if self.signers then self.signers:close() end
   if self.journal then self.journal:close() end

@@ -16,9 +16,12 @@ return function(tenant, request)
   local refused = limits.headers(tenant, request)
   if refused then return refused end
   local route = ROUTES[request.path]
-  if not route then return web.page(404, "Not Found") end
-  if not route.methods[request.method] then
-    return web.page(405, "Method Not Allowed", { Allow = route.allow })
+  if not route then
+    return web.because(web.page(404, "Not Found"), "address: the token server has no %s",
+                       request.path)
+  elseif not route.methods[request.method] then
+    return web.because(web.page(405, "Method Not Allowed", { Allow = route.allow }),
+                       "method: %s takes %s", request.path, route.allow)
   end
   refused = route.limited and limits.rate(tenant)
   return refused or route.serve(tenant, request)

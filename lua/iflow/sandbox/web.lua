@@ -72,6 +72,13 @@ function web.wants_json(headers)
   return (headers.accept or ""):lower():find("application/json", 1, true) ~= nil
 end
 
+--- Notes in an answer the rule that decided it, for people who ask why (decisions.lua): the step
+--- and what it found, without secrets. Returns the answer.
+function web.because(answer, text, ...)
+  answer.rule = text:format(...)
+  return answer
+end
+
 function web.text(status, text, headers)
   local answer = { status = status, headers = headers or {}, body = text }
   answer.headers["Content-Type"] = answer.headers["Content-Type"] or "text/plain"
@@ -94,6 +101,23 @@ function web.page(status, title, headers)
   answer.headers["Content-Type"] = "text/html;charset=utf-8"
   answer.headers["Content-Language"] = "en"
   return answer
+end
+
+local FORBIDDEN = {
+  page = function() return web.page(403, "Forbidden") end,
+  json = function() return web.json(403, { error = "Forbidden", status = 403 }) end,
+  empty = function() return { status = 403, headers = {}, body = "" } end,
+}
+
+--- The 403 for a missing role. form: the setting forbidden_body.
+function web.forbidden(form) return FORBIDDEN[form]() end
+
+--- "{a, b}" of a list or set of names, for rules.
+function web.names(names)
+  local list = {}
+  for key, value in pairs(names) do list[#list + 1] = math.type(key) and value or key end
+  table.sort(list)
+  return "{" .. table.concat(list, ", ") .. "}"
 end
 
 return web

@@ -42,14 +42,17 @@ end
 
 local AT_END = { { "application_id", "sap_applicationid", 120 },
                  { "application_type", "sap_messagetype", 100 },
-                 { "sender_name", "sap_sender", 120 }, { "receiver_name", "sap_receiver", 120 } }
+                 { "sender_name", "sap_sender", 120 }, { "receiver_name", "sap_receiver", 120 },
+                 { "custom_status", "sap_messageprocessinglogcustomstatus", 40 } }
 
 --- What the flow was sent, if Allowed Headers let it through, or has set itself.
-function attributes.at_end(entry, message_headers)
+function attributes.at_end(entry, message)
   for _, field in ipairs(AT_END) do
-    local value = message_headers[field[2]]
+    local value = message.headers[field[2]]
     if value ~= nil then entry[field[1]] = tostring(value):sub(1, field[3]) end
   end
+  entry.custom_headers = message.log.custom_headers
+  entry.adapter_attributes = message.log.adapter_attributes
 end
 
 return attributes

@@ -9,11 +9,15 @@ end
 
 return function(tenant, request)
   if is_encoded(request) and tenant.settings.content_encoding == "415" then
-    return web.page(415, "Unsupported Media Type")
+    return web.because(web.page(415, "Unsupported Media Type"),
+                       "content: an encoded body (setting content_encoding)")
   end
   local channel = request.flow.channel
   if not channel.unwrap then return nil end
   local body, answer = channel.unwrap(request)
-  if not body then return answer end
+  if not body then
+    return web.because(answer, "content: the channel '%s' cannot read the body",
+                       request.flow.adapter)
+  end
   request.body = body
 end

@@ -20,15 +20,28 @@ local function is_fetch(request)
   return READS[request.method] and (request.headers["x-csrf-token"] or ""):lower() == "fetch"
 end
 
+local function words(session, token)
+  if not token or token == "" or token:lower() == "fetch" then
+    return "the channel is protected, and no token came"
+  elseif not session then
+    return "the token came without the cookies of its session, or the session has ended"
+  end
+  return "the token is not that of the session"
+end
+
 return function(tenant, request)
   if not request.flow.csrf then return end
+  local token = request.headers["x-csrf-token"]
   if is_fetch(request) then
     tenant.counters.csrf_tokens = tenant.counters.csrf_tokens + 1
-    return { status = 200, headers = { ["X-CSRF-Token"] = session_for(request).token }, body = "" }
+    return web.because({ status = 200, body = "",
+                         headers = { ["X-CSRF-Token"] = session_for(request).token } },
+                       "csrf: a token was fetched, the flow does not run")
   end
   if READS[request.method] then return end
   local session = session_of(request)
-  if session and session.token == request.headers["x-csrf-token"] then return end
+  if session and session.token == token then return end
   session_for(request)
-  return web.page(403, "Forbidden", { ["X-CSRF-Token"] = "required" })
+  return web.because(web.page(403, "Forbidden", { ["X-CSRF-Token"] = "required" }), "csrf: %s",
+                     words(session, token))
 end

@@ -46,24 +46,28 @@ local function failure(request, entry, reason)
   local flow = request.flow
   core.log.write("info", "sandbox", ("flow '%s' failed: %s"):format(flow.name, reason))
   local text = flow.return_exception and reason or FAILED:format(entry.id)
-  if flow.channel.failure then return flow.channel.failure(request, text, flow) end
-  return web.text(500, text)
+  local answer = flow.channel.failure and flow.channel.failure(request, text, flow)
+    or web.text(500, text)
+  return web.because(answer, "flow: '%s' raised, its log is %s: %s", flow.name, entry.status,
+                     reason)
 end
 
 return function(tenant, request)
   local flow = request.flow
   tenant.counters:flow(flow.name)
   local entry = tenant.log:open(attributes.at_start(tenant, request))
+  request.message_id = entry.id
   local message = exchange.new(tenant, request, entry)
   local ran, result = pcall(function() return to_answer(flow.process(message)) end)
-  attributes.at_end(entry, message.headers)
+  attributes.at_end(entry, message)
+  local log = message.log
   if not ran then
     local reason = reason_of(result)
-    tenant.log:finish(entry, "FAILED", 500, reason)
+    tenant.log:finish(entry, log.status or "FAILED", 500, log.reason or reason)
     return failure(request, entry, reason)
   end
   add_ids(result, entry)
   if flow.channel.wrap then result = flow.channel.wrap(request, result, flow) end
-  tenant.log:finish(entry, "COMPLETED", result.status)
-  return result
+  tenant.log:finish(entry, log.status or "COMPLETED", result.status, log.reason)
+  return web.because(result, "flow: '%s' ran, its log is %s", flow.name, entry.status)
 end

@@ -11,5 +11,6 @@ return function(tenant, request)
     offered = false
   end
   if offered then return nil end
-  return web.page(405, "Method Not Allowed", { Allow = adapter.allow or ALLOW })
+  return web.because(web.page(405, "Method Not Allowed", { Allow = adapter.allow or ALLOW }),
+                     "method: the channel does not offer %s", method)
 end

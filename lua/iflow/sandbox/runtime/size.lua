@@ -10,20 +10,23 @@ local function too_large(tenant, request)
     request.flow.max_size / MB)
   local entry = tenant.log:open { flow = request.flow.name, sender = request.caller.client_id }
   tenant.log:finish(entry, "FAILED", tenant.settings.size_status, text)
-  return web.text(tenant.settings.size_status, text)
+  request.message_id = entry.id
+  return web.because(web.text(tenant.settings.size_status, text),
+                     "size: more than the flow's max_size of %d bytes", request.flow.max_size)
 end
 
 return function(tenant, request)
   local limit, length = request.flow.max_size, request.headers["content-length"]
   if not length and MODIFIES[request.method] and not request.headers["transfer-encoding"] then
-    return web.page(411, "Length Required")
+    return web.because(web.page(411, "Length Required"), "size: neither Content-Length nor chunks")
   end
   if length and tonumber(length) > limit then return too_large(tenant, request) end
   if request.flow.stream then return end
   local body, err = request.read_body(limit)
   if not body then
     if err.code == "limit.exceeded" then return too_large(tenant, request) end
-    return { abort = true } -- the sender broke off or paused for more than 20 s
+    -- The sender broke off or paused for more than 20 s.
+    return web.because({ abort = true }, "size: the body did not come: %s", err.message)
   end
   request.body = body
 end

@@ -18,14 +18,22 @@ local function basic_credentials(tenant, request, credentials)
   return id, secret
 end
 
+local function because(answer, ...) return nil, web.because(answer, ...) end
+
 local function by_secret(tenant, request, id, secret)
   if request.kind == "token_cert" and not request.chain
     and tenant.settings.secret_at_cert_host ~= "token" then
-    return nil, refusal.no_certificate(tenant)
+    return because(refusal.no_certificate(tenant),
+                   "client: a secret and no certificate at the host for certificates")
   end
   local client = id and secret and tenant.broker:client(id)
   if client and broker.has_secret(client.key, secret) then return client end
-  return nil, refusal.bad_credentials(tenant)
+  if not client then
+    return because(refusal.bad_credentials(tenant), "client: no key has that client id")
+  end
+  return because(refusal.bad_credentials(tenant),
+                 client.key.client_secret and "client: the secret is not that of key '%s'"
+                 or "client: key '%s' has no secret, it asks with its certificate", client.key.name)
 end
 
 -- Whether the certificate belongs to another key of the client's instance.
@@ -41,12 +49,19 @@ end
 local function by_certificate(tenant, request, id)
   local client = tenant.broker:client(id)
   local list = client and client.key.type == "external" and "token" or "issued"
-  local leaf = tenant.trust:leaf(list, request.chain)
+  local leaf, reason = tenant.trust:leaf(list, request.chain)
   if client and leaf and (certificates.fits(tenant, client.key, leaf)
     or is_sibling(tenant, client, leaf)) then
     return client, leaf
   end
-  return nil, refusal.bad_certificate(tenant)
+  local answer = refusal.bad_certificate(tenant)
+  if not client then return because(answer, "client: no key has that client id") end
+  if leaf then
+    return because(answer, "client: certificate '%s' is not that of key '%s'", leaf.subject,
+                   client.key.name)
+  end
+  return because(answer, "client: the certificate reaches no root the token server lists: %s",
+                 reason)
 end
 
 --- parameters: the fields of query and body.
@@ -60,10 +75,11 @@ return function(tenant, request, parameters)
   elseif parameters.client_id and request.kind == "token_cert" and request.chain then
     client, more = by_certificate(tenant, request, parameters.client_id)
   else
-    return nil, refusal.no_credentials(tenant)
+    return because(refusal.no_credentials(tenant), "client: neither Basic, nor client_id with "
+      .. "client_secret, nor client_id with a certificate at its host")
   end
   if client and parameters.client_id and parameters.client_id ~= client.key.client_id then
-    return nil, refusal.other_client()
+    return because(refusal.other_client(), "client: client_id is another than that of Basic")
   end
   return client, more
 end

@@ -93,19 +93,32 @@ local function issue(tenant, client, scopes, parameters, leaf)
            scope = table.concat(scopes, " "), jti = jti }
 end
 
+-- The rule of an answer: the refusal's own words, for who asked.
+local function refuse(answer, client)
+  if answer.abort or answer.rule then return answer end
+  local text = (core.json.decode(answer.body) or {}).error_description or "refused"
+  if not client then return web.because(answer, "request: %s", text) end
+  return web.because(answer, "request: %s (key '%s' of instance '%s')", text, client.key.name,
+                     client.instance.name)
+end
+
 return function(tenant, request)
   tenant.counters.token_requests = tenant.counters.token_requests + 1
   local parameters, refused = read_parameters(request)
-  if not parameters then return refused end
+  if not parameters then return refuse(refused) end
   local client, leaf = client_auth(tenant, request, parameters)
   if not client then return leaf end -- the refusal
+  request.caller = { client_id = client.key.client_id }
   local owned = claims.scopes(broker.XSAPPNAMES[client.instance.plan],
                               tenant.role_cache:of(client.instance))
   local scopes, token
   scopes, refused = check_request(tenant, client, parameters, owned)
-  if not scopes then return refused end
+  if not scopes then return refuse(refused, client) end
   token, refused = issue(tenant, client, scopes, parameters, leaf)
-  if not token then return refused end
+  if not token then return refuse(refused, client) end
   tenant.counters.tokens_issued = tenant.counters.tokens_issued + 1
-  return web.json(200, token, { ["Cache-Control"] = "no-store", ["Pragma"] = "no-cache" })
+  return web.because(
+    web.json(200, token, { ["Cache-Control"] = "no-store", ["Pragma"] = "no-cache" }),
+    "token: issued to key '%s' of instance '%s' with %s for %d s", client.key.name,
+    client.instance.name, web.names(scopes), token.expires_in)
 end

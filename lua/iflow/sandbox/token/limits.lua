@@ -11,7 +11,9 @@ local limits = {}
 --- An answer for a request whose headers are too long, else nothing.
 function limits.headers(tenant, request)
   if web.header_bytes(request.headers) <= HEADERS_MAX then return nil end
-  return web.page(tenant.settings.token_header_status, "Request Header Fields Too Large")
+  return web.because(web.page(tenant.settings.token_header_status,
+                              "Request Header Fields Too Large"),
+                     "headers: more than %d bytes", HEADERS_MAX)
 end
 
 --- Waits for the request's turn, or returns an answer when there are too many.
@@ -19,7 +21,10 @@ function limits.rate(tenant)
   local settings = tenant.settings
   local wait, again = tenant.token_limit:take(core.task.monotonic(), settings.token_rate,
                                               settings.token_queue)
-  if not wait then return refusal.too_many(again) end
+  if not wait then
+    return web.because(refusal.too_many(again), "rate: more than %s token requests a second, and "
+      .. "%s wait (settings token_rate, token_queue)", settings.token_rate, settings.token_queue)
+  end
   if wait > 0 then core.task.sleep(wait) end
 end
 
