@@ -234,19 +234,37 @@ except OSError:
       assert.same({}, sb:log())
     end, { settings = { body_gap = 1 } }))
 
-  it("no answer for too long: the balancer closes, and the run ends by itself", with(
-    function(sb, _, _, bearer)
+  it("no answer for too long: 504 of the balancer, and the run ends by itself", with(
+    function(sb, call)
+      local released
       support.echo(sb, { csrf = false, process = function()
-        core.task.sleep(0.6)
+        repeat core.task.sleep(0.02) until released
         return 200
       end })
-      local answer, err = support.request(sb, "runtime", { method = "POST", body = "x",
-        path = "/http/echo", headers = { Authorization = bearer } })
+      expect(call(), 504, "text/plain; charset=utf-8",
+             "504 Gateway Timeout: Registered endpoint failed to answer in time.\n",
+             { ["x-cf-routererror"] = "endpoint_timeout" })
+      assert.equal("PROCESSING", sb:log()[1].status)
+      released = true
+      repeat core.task.sleep(0.02) until sb:log()[1].status ~= "PROCESSING"
+      assert.equal("COMPLETED", sb:log()[1].status)
+    end, { settings = { balancer_timeout = 0.5 } }))
+
+  it("no answer for too long: a closed connection, if that is set", with(
+    function(sb, _, _, bearer)
+      support.echo(sb, { csrf = false, stream = true, process = function(exchange)
+        repeat until not exchange:read()
+      end })
+      local answer, err = support.request(sb, "runtime", { method = "POST",
+        path = "/http/echo", headers = { Authorization = bearer }, body = function()
+          core.task.sleep(0.1)
+          return "x"
+        end })
       assert.is_nil(answer)
       assert.equal("net.reset", err.code)
       repeat core.task.sleep(0.02) until sb:log()[1].status ~= "PROCESSING"
-      assert.equal("COMPLETED", sb:log()[1].status)
-    end, { settings = { balancer_timeout = 0.3 } }))
+      assert.equal("FAILED", sb:log()[1].status)
+    end, { settings = { balancer_timeout = 0.5, balancer_timeout_answer = "reset" } }))
 
   it("a client that gives up leaves a run that ends, and a repeat is a second one", with(
     function(sb, call, _, bearer)

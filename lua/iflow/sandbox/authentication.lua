@@ -84,11 +84,13 @@ end
 
 -- What is wrong with the claims of a token that was signed here; nil when nothing is.
 local function fault_of(tenant, request, c, plan)
-  local ended = tenant.now() - c.exp
+  local ended = tenant.now() + (request.clock_skew or 0) - c.exp
+  local leeway = tenant.settings.clock_leeway
+  if c.exp - c.iat < leeway then leeway = 0 end -- only the fault expires makes such tokens
   if c.zid ~= tenant.state.data.subaccount_id then return "the token is of another subaccount" end
   if not audience_fits(c, plan) then
     return ("the token is of another plan, '%s' is needed"):format(plan)
-  elseif ended > tenant.settings.clock_leeway then
+  elseif ended > leeway then
     return ("the token ended %d s ago"):format(math.floor(ended))
   elseif not binding_fits(tenant, request, c) then
     return "the token is bound to a certificate that did not come with it"
@@ -115,6 +117,7 @@ local function by_basic(tenant, request, credentials, plan)
   local id, secret = web.basic(credentials)
   local owner = id and (tenant.broker:client(id)
     or tenant.broker:client(web.unescape(id, true) or ""))
+  if request.key_deleted then owner = nil end -- a fault
   if not owner then return bad_basic(request, "no key has that client id") end
   if owner.instance.plan ~= plan then
     return bad_basic(request, ("the key is of another plan, '%s' is needed"):format(plan))
@@ -126,7 +129,9 @@ end
 
 local function by_certificate(tenant, request, plan)
   local owner, reason
-  if not tenant.settings.trial then
+  if request.key_deleted then -- a fault
+    reason = "it is in no key any more"
+  elseif not tenant.settings.trial then
     owner, reason = certificates.owner(tenant, plan, request.certificate)
   end
   if owner then

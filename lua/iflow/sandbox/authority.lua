@@ -78,8 +78,9 @@ function authority:client_chain(subject, key, days, now)
   return leaf .. self.clients.pem .. self.root.pem, leaf
 end
 
---- The identity the listeners show: leaf and intermediate, never the root.
-function authority:server_identity(sans, now)
+--- The identity the listeners show: leaf and intermediate, never the root. dates: { not_before,
+--- not_after } of the leaf, instead of those that make it good today.
+function authority:server_identity(sans, now, dates)
   local ca, err = make_ca(SERVERS_SUBJECT, 5, now, self.root)()
   if not ca then return nil, err end
   local key
@@ -89,7 +90,8 @@ function authority:server_identity(sans, now)
   leaf, err = core.authority.issue {
     subject = { { "O", "iflow sandbox" }, { "CN", "localhost" } }, sans = sans, key = key,
     issuer = ca.pem, issuer_key = ca.key, server_auth = true,
-    not_before = now - HOUR, not_after = now + 397 * DAY,
+    not_before = dates and dates.not_before or now - HOUR,
+    not_after = dates and dates.not_after or now + 397 * DAY,
   }
   if not leaf then return nil, err end
   return core.identity.open { cert_pem = leaf .. ca.pem, key_pem = key:private_pem() }

@@ -2,6 +2,7 @@
 --- behaviour of the host for an answer, and send it.
 local core = require "iflow.core"
 local addresses = require "iflow.sandbox.addresses"
+local deadlines = require "iflow.sandbox.deadlines"
 local refusal = require "iflow.sandbox.token.refusal"
 local router = require "iflow.sandbox.router"
 local web = require "iflow.sandbox.web"
@@ -19,6 +20,7 @@ local BEHAVIOUR = {
 local LOWEST, HIGHEST = 10240, 32000
 local ATTEMPTS = 50
 local GRACE = 2 -- seconds an open request has at the end
+local BACKSTOP = 5 -- seconds after the balancer's timeout that cut an answer which had begun
 
 local function no_zone(tenant) return refusal.no_zone(tenant) end
 local function no_route(_, request) return router.unknown_route(request) end
@@ -49,16 +51,18 @@ local function plain_request(kind, req)
   }
 end
 
--- Pieces of a body that a flow gives one by one.
+-- Pieces of a body that a flow gives one by one. answer.length: their sum, where it is known;
+-- answer.cut: a fault ends the connection behind them.
 local function send_pieces(req, answer)
-  local ok, err = req:begin(answer.status, answer.headers)
+  local ok, err = req:begin(answer.status, answer.headers, answer.length)
   while ok do
     local ran, piece = pcall(answer.body)
     if not ran then
       core.log.write("warn", "sandbox", "a flow's body broke off: " .. tostring(piece))
       return nil -- too late for a status
     end
-    if piece == nil then return req:finish() end
+    if piece == nil and not answer.cut then return req:finish() end
+    if piece == nil then break end
     ok, err = req:write(piece)
   end
   return nil, err
@@ -88,7 +92,8 @@ local function means_tenant(self, kind, request)
   return addresses.is_domain(kind, host) and zone == self.tenant.state.data.subaccount_id
 end
 
-local function decide(self, kind, request)
+local function decide(self, request)
+  local kind = request.kind
   if not request.path then
     return web.because(web.page(400, "Bad Request"), "address: a broken escape")
   elseif not means_tenant(self, kind, request) then
@@ -98,13 +103,42 @@ local function decide(self, kind, request)
   return BEHAVIOUR[kind](self.tenant, request)
 end
 
+local function decide_with_faults(self, request)
+  local faults = self.tenant.faults
+  if faults:none() then return decide(self, request) end
+  return faults:serve(request, function(asked) return decide(self, asked) end)
+end
+
+-- The balancer answers for a worker that does not; what runs there goes on to its end.
+local function give_up(self, req, request)
+  local settings = self.tenant.settings
+  local answer = { abort = true }
+  if settings.balancer_timeout_answer ~= "reset" then
+    answer = self.tenant.balancer:dress(request, router.timeout())
+  end
+  web.because(answer, "balancer: no answer within %s s (setting balancer_timeout)",
+              settings.balancer_timeout)
+  request.late = true
+  self.tenant.decisions:note(request, answer, request.began)
+  send(req, answer)
+end
+
+local function decide_in_time(self, req, request)
+  if request.kind ~= "runtime" then return decide_with_faults(self, request) end
+  local link = self.deadlines:watch { req = req, request = request }
+  local answer = decide_with_faults(self, request)
+  deadlines.release(link)
+  return answer
+end
+
 local function serve(self, kind, req)
   self.tasks[core.task.current()] = true
   local request = plain_request(kind, req)
   self.tenant.counters:request(kind, req.peer, fingerprint(self, request.chain))
-  local began = core.task.monotonic()
-  local answer = decide(self, kind, request)
-  self.tenant.decisions:note(request, answer, began)
+  request.began = core.task.monotonic()
+  local answer = decide_in_time(self, req, request)
+  if request.late then return end -- answered already
+  self.tenant.decisions:note(request, answer, request.began)
   if not answer.abort then
     core.log.write("debug", "sandbox",
                    ("%s %s %s: %d"):format(kind, request.method, request.path or "?",
@@ -125,7 +159,7 @@ local function listen(self, kind, port)
     ask_client = balanced or kind == "token_cert",
     refuse_without_eku = balanced, refuse_expired = balanced and refuses_expired(self),
     body_gap = settings.body_gap, min_tls = settings.tls_min, max_tls = settings.tls_max,
-    total_timeout = kind == "runtime" and settings.balancer_timeout or nil,
+    total_timeout = kind == "runtime" and settings.balancer_timeout + BACKSTOP or nil,
     request = function(req) serve(self, kind, req) end,
   }
 end
@@ -162,6 +196,9 @@ function hosts.open(tenant, identity, base)
   local self = setmetatable({ tenant = tenant, identity = identity, fingerprints = {},
                               fingerprint_count = 0,
                               tasks = setmetatable({}, { __mode = "k" }) }, hosts)
+  self.deadlines = deadlines.new(tenant.settings.balancer_timeout, function(item)
+    give_up(self, item.req, item.request)
+  end)
   local err
   for _ = 1, base == 0 and ATTEMPTS or 1 do
     local first = base == 0 and random_base() or base
@@ -188,9 +225,19 @@ function hosts:stats()
   return stats
 end
 
+--- Shows another certificate at the host of that kind, or again its own when identity is nil: at
+--- once to all, since connections that were open end.
+function hosts:show_certificate(kind, identity)
+  local server = self.servers[kind]
+  local ok, err = server:set_identity(identity or self.identity)
+  if ok then server:recycle() end
+  return ok, err
+end
+
 --- Lets open requests end, then cuts them and cancels what still runs for them. Waits.
 function hosts:close()
   close_all(self.servers)
+  self.deadlines:close()
   for task in pairs(self.tasks) do
     if task ~= core.task.current() then task:cancel() end
   end

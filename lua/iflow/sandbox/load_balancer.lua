@@ -97,6 +97,7 @@ local function certificate(self, request)
     return foreign_leaf(request.headers["ssl_client_cert"])
   end
   if not request.chain then return nil end
+  if request.certificate_expired then return nil, "it has expired" end -- a fault
   return self.tenant.trust:leaf("balancer", request.chain)
 end
 

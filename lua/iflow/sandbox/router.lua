@@ -35,6 +35,12 @@ function router.endpoint_failure()
                 "endpoint_failure")
 end
 
+--- The worker has the request, and did not answer in time.
+function router.timeout()
+  return answer(504, "504 Gateway Timeout: Registered endpoint failed to answer in time.",
+                "endpoint_timeout")
+end
+
 --- An answer for a request with too many headers, else nothing.
 function router.check_headers(tenant, request)
   local bytes, count = web.header_bytes(request.headers)

@@ -26,6 +26,8 @@ settings.rows = {
     restart = true },
   { "balancer_timeout", 600, "seconds after which the balancer ends a request nobody has answered",
     "11 #13 unknown", restart = true },
+  { "balancer_timeout_answer", "504", "how the balancer ends such a request",
+    "8.1, 11 #13 unknown", choices = { "504", "reset" } },
   { "tls_min", "1.2", "oldest version of TLS at every host", "11 #13 unknown", restart = true,
     choices = { "1.2", "1.3" } },
   { "tls_max", "1.3", "newest version of TLS at every host", "11 #13 unknown", restart = true,
@@ -70,6 +72,8 @@ settings.rows = {
     "4.5 unknown" },
   { "rotation_grace", 7200, "seconds tokens live on after an automatic rotation of the signing key",
     "4.3" },
+  { "rotation_interval", 0, "seconds after which the signing key is rotated automatically; 0: only "
+    .. "by iflow sandbox rotate", "4.3 unknown" },
   { "default_grant_types", "client_credentials", "of an instance that names none",
     "11 #21 unknown" },
   { "token_validity_min", 3600, "smallest token validity the broker accepts; tests lower it",

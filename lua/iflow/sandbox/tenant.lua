@@ -7,6 +7,7 @@ local broker = require "iflow.sandbox.broker"
 local counters = require "iflow.sandbox.counters"
 local decisions = require "iflow.sandbox.decisions"
 local errors = require "iflow.error"
+local faults = require "iflow.sandbox.faults"
 local flow_file = require "iflow.sandbox.flow_file"
 local flows = require "iflow.sandbox.flows"
 local hosts = require "iflow.sandbox.hosts"
@@ -72,7 +73,7 @@ local function build(self, given)
   self.broker = broker.new(self)
   self.counters = counters.new()
   self.decisions = decisions.new(self.now)
-  self.signers, err = signers.open(self.dir .. "/authority", self.now)
+  self.signers, err = signers.open(self.dir .. "/authority", self.now, self.settings)
   if not self.signers then return nil, err end
   ok, err = open_log(self)
   if not ok then return nil, err end
@@ -81,6 +82,7 @@ local function build(self, given)
   self.token_limit, self.runtime_limit = limiter.new(), limiter.new()
   self.flows = flows.new()
   self.balancer = load_balancer.new(self)
+  self.faults = faults.new(self)
   return true
 end
 
@@ -176,6 +178,7 @@ function tenant:close()
   end
   self.closing = true
   if self.decisions then self.decisions:close() end -- before the hosts wait for who listens
+  if self.faults then self.faults:close() end
   if self.hosts then self.hosts:close() end
   if self.signers then self.signers:close() end
   if self.journal then self.journal:close() end

@@ -20,13 +20,18 @@ end
 
 local function because(answer, ...) return nil, web.because(answer, ...) end
 
+-- The { instance, key } of a client id; a fault may have deleted the key.
+local function client_of(tenant, request, id)
+  return not request.key_deleted and tenant.broker:client(id) or nil
+end
+
 local function by_secret(tenant, request, id, secret)
   if request.kind == "token_cert" and not request.chain
     and tenant.settings.secret_at_cert_host ~= "token" then
     return because(refusal.no_certificate(tenant),
                    "client: a secret and no certificate at the host for certificates")
   end
-  local client = id and secret and tenant.broker:client(id)
+  local client = id and secret and client_of(tenant, request, id)
   if client and broker.has_secret(client.key, secret) then return client end
   if not client then
     return because(refusal.bad_credentials(tenant), "client: no key has that client id")
@@ -47,9 +52,10 @@ end
 
 -- The tenant's own root stands behind the certificates it made, not behind external ones.
 local function by_certificate(tenant, request, id)
-  local client = tenant.broker:client(id)
+  local client = client_of(tenant, request, id)
   local list = client and client.key.type == "external" and "token" or "issued"
   local leaf, reason = tenant.trust:leaf(list, request.chain)
+  if request.certificate_expired then leaf, reason = nil, "certificate has expired" end -- a fault
   if client and leaf and (certificates.fits(tenant, client.key, leaf)
     or is_sibling(tenant, client, leaf)) then
     return client, leaf

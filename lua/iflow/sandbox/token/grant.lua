@@ -62,11 +62,17 @@ local function binding(tenant, leaf)
   return core.crypto.base64url(digest)
 end
 
-local function claims_for(tenant, client, scopes, jti)
+-- A fault may make it short.
+local function validity_of(request, instance)
+  return request.token_validity or instance.token_validity
+end
+
+local function claims_for(tenant, request, client, scopes, jti)
   local key, instance = client.key, client.instance
   return claims.new {
     client_id = key.client_id, xsappname = broker.XSAPPNAMES[instance.plan], scopes = scopes,
-    validity = instance.token_validity, now = tenant.now(), jti = jti,
+    validity = validity_of(request, instance), jti = jti,
+    now = tenant.now() + (request.clock_skew or 0),
     rev_sig = core.crypto.sha256(key.client_id .. (key.client_secret or key.sha256)):sub(1, 8),
     issuer = tenant.addresses:url("token") .. "/oauth/token", subdomain = addresses.SUBDOMAIN,
     subaccount_id = tenant.state.data.subaccount_id, instance_guid = instance.guid,
@@ -75,11 +81,11 @@ end
 
 -- An opaque token is a word that only the token server understands; the runtime, which validates
 -- offline, does not.
-local function issue(tenant, client, scopes, parameters, leaf)
+local function issue(tenant, request, client, scopes, parameters, leaf)
   local jti = core.crypto.uuid():gsub("%-", "")
   local access = jti
   if parameters.token_format ~= "opaque" then
-    local content = claims_for(tenant, client, scopes, jti)
+    local content = claims_for(tenant, request, client, scopes, jti)
     local wanted = attributes(parameters)
     if not wanted then return nil, refusal.bad_request("authorities is no JSON with az_attr") end
     if next(wanted) then content.az_attr = wanted end
@@ -89,7 +95,7 @@ local function issue(tenant, client, scopes, parameters, leaf)
                       tenant.addresses:url("token") .. "/token_keys", content)
   end
   return { access_token = access, token_type = "bearer",
-           expires_in = client.instance.token_validity - 1,
+           expires_in = math.max(1, validity_of(request, client.instance) - 1),
            scope = table.concat(scopes, " "), jti = jti }
 end
 
@@ -114,7 +120,7 @@ return function(tenant, request)
   local scopes, token
   scopes, refused = check_request(tenant, client, parameters, owned)
   if not scopes then return refuse(refused, client) end
-  token, refused = issue(tenant, client, scopes, parameters, leaf)
+  token, refused = issue(tenant, request, client, scopes, parameters, leaf)
   if not token then return refuse(refused, client) end
   tenant.counters.tokens_issued = tenant.counters.tokens_issued + 1
   return web.because(
