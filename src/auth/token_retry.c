@@ -93,10 +93,10 @@ static bool row_of(const iflow_error *err, int64_t *first_ms, int64_t *factor)
   case 408:
   case 502:
   case 504: *first_ms = 300, *factor = 2; return true;
-  case 0: break;
-  default: return false;
+  default:
+    if (err->status >= 300) return false;
   }
-  switch (err->code) { /* no answer came: connection errors */
+  switch (err->code) { /* no answer came, or a good one broke off: connection errors */
   case IFLOW_EDNS:
   case IFLOW_EDNSTIMEOUT:
   case IFLOW_ECONNECT:

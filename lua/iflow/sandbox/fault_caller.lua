@@ -9,7 +9,7 @@ local BODY_MAX = 1024 * 1024 -- of a token request
 local function in_token(token)
   local bytes = core.crypto.unbase64(token:match "^[%w_-]+%.([%w_-]+)%." or "")
   local claims = bytes and core.json.decode(bytes)
-  return type(claims) == "table" and claims.client_id
+  return type(claims) == "table" and claims.client_id or nil
 end
 
 -- The form of a token request. It is read here, and given again to who reads it later.
@@ -36,7 +36,7 @@ return function(tenant, request)
   if scheme == "bearer" then return in_token(credentials) end
   if scheme == "basic" then
     local id = web.basic(credentials)
-    if id and not tenant.broker:client(id) then id = web.unescape(id, true) end
+    if id and not tenant.broker:client(id) then return web.unescape(id, true) end
     return id
   end
   if request.kind == "token" or request.kind == "token_cert" then return in_form(request) end

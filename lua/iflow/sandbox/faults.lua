@@ -37,7 +37,8 @@ local function is_meant(self, fault, request)
   end
   if not fault.client then return true end
   local id = caller(self.tenant, request)
-  local owner = id and self.tenant.broker:client(id)
+  if type(id) ~= "string" then return false end -- whatever a client sent
+  local owner = self.tenant.broker:client(id)
   return id == fault.client or owner ~= nil and owner.instance.name == fault.client
 end
 

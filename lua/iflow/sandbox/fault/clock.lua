@@ -2,7 +2,6 @@
 --- judges them.
 return {
   help = "its clock is ahead by TIME, or behind when TIME is negative",
-  hosts = { "token", "token_cert", "runtime", "api" },
   value = { type = "skew", default = "2h" },
   serve = function(seconds, _, request, serve)
     request.clock_skew = (request.clock_skew or 0) + seconds
