@@ -113,6 +113,45 @@ describe("the token server", function()
     assert.equal(401, call_status(sb, new))
     assert.equal(1, #kids())
   end))
+
+  it("rotates its key by schedule, with two hours of grace from the moment it was due", async(
+    function()
+      local clock = core.task.now()
+      local sb <close> = support.start { now = function() return clock end,
+                                         settings = { rotation_interval = 10000 } }
+      support.echo(sb, { csrf = false })
+      local key = support.key(sb, "secret", { token_validity = 86400 })
+      local function kids()
+        local list = {}
+        for i, jwk in ipairs(core.json.decode(get(sb, "/token_keys").body).keys) do
+          list[i] = jwk.kid
+        end
+        return list
+      end
+      local old, first = support.bearer(sb, key), kids()[1]
+      clock = clock + 9000
+      assert.same({ first }, kids())
+      clock = clock + 1500 -- it was due 500 s ago, and nobody asked since
+      local asked = {}
+      for i = 1, 8 do asked[i] = kids end
+      for _, list in ipairs(require "iflow".all(asked)) do
+        assert.same({ 2, first }, { #list, list[2] }) -- one new key, however many ask
+      end
+      local new, second = support.bearer(sb, key), kids()[1]
+      assert.same({ 200, 200 }, { call_status(sb, old), call_status(sb, new) })
+      clock = clock + 6600
+      assert.equal(200, call_status(sb, old))
+      clock = clock + 200
+      assert.same({ 401, 200, second }, { call_status(sb, old), call_status(sb, new), kids()[1] })
+      clock = clock + 40000
+      assert.equal(401, call_status(sb, new))
+      assert.equal(1, #kids())
+      assert.not_equal(second, kids()[1])
+      assert(sb:settings { rotation_interval = "" })
+      local third = kids()
+      clock = clock + 80000
+      assert.same(third, kids())
+    end))
 end)
 
 describe("a token got by certificate", function()
