@@ -44,7 +44,7 @@ function class.__index(self, name)
   return method
 end
 
---- Starts a sandbox. opts: dir (default: a temporary one), port (the first of four; 0: free ones,
+--- Starts a sandbox. opts: dir (default: a temporary one), port (the first of five; 0: free ones,
 --- or those of the last start in dir), hostname ("localhost" for clients that cannot resolve
 --- *.localhost), settings (sandbox/settings.lua), now (a clock, for tests). Waits. nil, err when it
 --- cannot start.

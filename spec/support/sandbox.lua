@@ -49,13 +49,16 @@ local function fresh_name(prefix)
   return prefix .. numbers
 end
 
---- Creates a key of that type; in `instance`, or in one of its own with the fields of `parameters`.
---- Returns the document, and the names of instance and key.
+--- Creates a key of that type; in `instance`, or in one of its own with the fields of `parameters`,
+--- whose roles are created, too. Returns the document, and the names of instance and key.
 function support.key(sb, kind, parameters)
   parameters = parameters or {}
   local instance = parameters.instance
   if not instance then
     instance = fresh_name "instance-"
+    if parameters.plan ~= "api" then
+      for _, role in ipairs(parameters.roles or {}) do sb:role("add", role) end
+    end
     assert(sb:create_instance {
       name = instance, plan = parameters.plan, roles = parameters.roles,
       token_validity = parameters.token_validity, grant_types = parameters.grant_types,

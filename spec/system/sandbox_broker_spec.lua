@@ -5,7 +5,7 @@ local core = require "iflow.core"
 local sandbox = require "iflow.sandbox"
 local support = require "spec.support.sandbox"
 
-local HOSTS = { "token", "token_cert", "runtime", "api" }
+local HOSTS = { "token", "token_cert", "runtime", "api", "cf" }
 
 local function with(body, opts)
   return async(function()
@@ -118,7 +118,7 @@ describe("the broker refuses", function()
     again.name, again.x509 = "k2", own.chain
     assert.equal("sandbox.refused", code_of(sb:create_key(again)))
     again.x509 = "no certificate"
-    assert.equal("cert.invalid", code_of(sb:create_key(again)))
+    assert.equal("sandbox.refused", code_of(sb:create_key(again)))
   end))
 
   it("one of two keys of the same name that are made at once", with(function(sb)
@@ -182,7 +182,7 @@ describe("a restart", function()
 end)
 
 describe("sandbox.start", function()
-  it("takes four consecutive ports, and the names of the documentation", with(function(sb)
+  it("takes five consecutive ports, and the names of the documentation", with(function(sb)
     local first = port_of(sb.endpoints.token)
     for i, kind in ipairs(HOSTS) do
       assert.equal(first + i - 1, port_of(sb.endpoints[kind]))

@@ -108,7 +108,7 @@ describe("table 8.1:", function()
 
   it("401 for the token of another plan or another tenant", with(function(sb, call)
     local api = support.bearer(sb, support.key(sb, "secret", { plan = "api",
-                                                               roles = { "ESBMessaging.send" } }))
+                                                               roles = { "MonitoringDataRead" } }))
     local other <close> = support.start { port = 0 }
     local foreign = support.bearer(other, support.key(other, "secret"))
     for _, token in ipairs { api, foreign } do

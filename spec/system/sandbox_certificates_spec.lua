@@ -83,7 +83,7 @@ describe("a direct client certificate", function()
   end))
 
   it("of plan api does not open the runtime", with(function(sb, call)
-    local key = support.key(sb, "certificate", { plan = "api", roles = { "ESBMessaging.send" } })
+    local key = support.key(sb, "certificate", { plan = "api", roles = { "MonitoringDataRead" } })
     assert.equal(401, call({ identity = support.identity(key) }).status)
   end))
 end)

@@ -101,8 +101,8 @@ describe("iflow sandbox", function()
     end
   end)
 
-  it("refuses a port that leaves no room for four", function()
-    local result = iflow("sandbox", "start", "--dir", sb, "--port", "65533", "--json")
+  it("refuses a port that leaves no room for five", function()
+    local result = iflow("sandbox", "start", "--dir", sb, "--port", "65532", "--json")
     assert.same({ 2, "usage.invalid" }, { result.code, error_code(result) })
   end)
 
@@ -111,6 +111,7 @@ describe("iflow sandbox", function()
     local endpoints = start("--port", tostring(port), "--hostname", "localhost").endpoints
     assert.equal("https://localhost:" .. port .. "/oauth/token", endpoints.token)
     assert.equal("https://localhost:" .. port + 3, endpoints.api)
+    assert.equal("https://localhost:" .. port + 4, endpoints.cf)
   end)
 end)
 
@@ -133,6 +134,9 @@ describe("iflow instance", function()
   local function key(...) return iflow("instance", "key", ...) end
 
   it("creates what its options say", function()
+    for _, role in ipairs { "A.send", "B.send" } do
+      assert.equal(0, iflow("sandbox", "role", "add", role, "--dir", sb).code)
+    end
     local result = create("one", "--plan", "integration-flow", "--role", "A.send", "--role",
                           "B.send", "--token-validity", "7200")
     assert.equal(0, result.code)

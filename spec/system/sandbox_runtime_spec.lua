@@ -83,7 +83,7 @@ describe("authentication", function()
 
   it("refuses a token of plan api", with(function(sb, call)
     support.echo(sb, { csrf = false })
-    local api = support.key(sb, "secret", { plan = "api", roles = { "ESBMessaging.send" } })
+    local api = support.key(sb, "secret", { plan = "api", roles = { "MonitoringDataRead" } })
     assert.equal(401, call({ headers = { Authorization = support.bearer(sb, api) } }).status)
   end))
 

@@ -19,7 +19,7 @@ local dir_option = { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = t
 
 local function show(out, pid, endpoints)
   out:result(function()
-    for _, name in ipairs { "token", "token_cert", "runtime", "api", "cacert" } do
+    for _, name in ipairs { "token", "token_cert", "runtime", "api", "cf", "cacert" } do
       out:print(("%-10s  %s"):format(name, endpoints[name]))
     end
   end, { pid = pid, endpoints = endpoints })
@@ -116,13 +116,13 @@ end
 local start = {
   name = "start",
   summary = "start a sandbox tenant",
-  description = "Starts token servers, load balancer, worker and service broker on four "
+  description = "Starts token servers, load balancer, worker and service broker on five "
     .. "consecutive ports of 127.0.0.1. DIR/endpoints.json says where they are, DIR/ca.pem is the "
     .. "root to trust. Without --detach it runs until it is stopped.",
   options = {
     dir_option,
     { "--port", value = "N", type = "integer", env = "IFLOW_SANDBOX_PORT",
-      help = "the first of the four ports; else those of the last start, or free ones" },
+      help = "the first of the five ports; else those of the last start, or free ones" },
     { "--hostname", value = "NAME", env = "IFLOW_SANDBOX_HOSTNAME",
       help = "the host in URLs and keys, for clients that cannot resolve *.localhost" },
     { "--set", value = "NAME=VALUE", multiple = true, env = false,
@@ -130,9 +130,9 @@ local start = {
     { "--detach", flag = true, env = false, help = "return when it is ready; it runs on" },
   },
   run = function(args, out)
-    if args.port and (args.port < 1 or args.port > 65532) then
-      return nil, errors { code = "usage.invalid", message = "--port takes 1 to 65532",
-                            hint = "four consecutive ports are needed" }
+    if args.port and (args.port < 1 or args.port > 65531) then
+      return nil, errors { code = "usage.invalid", message = "--port takes 1 to 65531",
+                            hint = "five consecutive ports are needed" }
     end
     local ok, err = settings_of(args)
     if not ok then return nil, err end

@@ -1,17 +1,21 @@
---- The four hosts of the tenant, named as SAP names them, on consecutive ports of 127.0.0.1. The
---- Host field chooses the tenant, as on the platform.
+--- The hosts of the tenant and of the platform around it, named as SAP names them, on consecutive
+--- ports of 127.0.0.1. The Host field chooses the tenant, as on the platform. The last host is the
+--- platform's own: the Cloud Foundry API, and beside it under another name its UAA.
 local addresses = {}
 addresses.__index = addresses
 
 addresses.SUBDOMAIN = "acme-dev"
-addresses.KINDS = { "token", "token_cert", "runtime", "api" }
+addresses.KINDS = { "token", "token_cert", "runtime", "api", "cf" }
 
 local DOMAINS = {
   token = "authentication.localhost",
   token_cert = "authentication.cert.localhost",
   runtime = "it-cpi001-rt.localhost",
   api = "it-cpi001.localhost",
+  cf = "cf.localhost",
 }
+local CF_PLACES = { ["api.cf.localhost"] = "api", ["uaa.cf.localhost"] = "uaa",
+                    ["login.cf.localhost"] = "uaa" }
 
 --- hostname: written into URLs instead of the documented names, for clients that cannot resolve
 --- them.
@@ -19,12 +23,25 @@ function addresses.new(hostname)
   return setmetatable({ hostname = hostname, ports = {} }, addresses)
 end
 
-function addresses.name(kind) return addresses.SUBDOMAIN .. "." .. DOMAINS[kind] end
+function addresses.name(kind)
+  return (kind == "cf" and "api" or addresses.SUBDOMAIN) .. "." .. DOMAINS[kind]
+end
+
+local function bare(host) return ((host or ""):lower():gsub(":%d+$", "")) end
 
 --- "https://host:port", without a path.
 function addresses:url(kind)
   return ("https://%s:%d"):format(self.hostname or addresses.name(kind), self.ports[kind])
 end
+
+--- The platform's own UAA, where users of the Cloud Foundry API get their tokens.
+function addresses:uaa_url()
+  return ("https://%s:%d"):format(self.hostname or "uaa." .. DOMAINS.cf, self.ports.cf)
+end
+
+--- Which of the two a Host field means at the platform's host: "api" or "uaa"; nil when it can be
+--- either.
+function addresses.cf_place(_, host) return CF_PLACES[bare(host)] end
 
 --- Where a certificate key goes to for tokens, and where every other one does.
 function addresses:token_url(with_certificate)
@@ -33,15 +50,16 @@ end
 
 --- Whether a Host field means this tenant. Plain localhost does: --hostname writes it.
 function addresses:accepts(kind, host)
-  local name = (host or ""):lower():gsub(":%d+$", "")
-  return name == addresses.name(kind) or name == "localhost" or name == "127.0.0.1"
+  local name = bare(host)
+  return name == addresses.name(kind) or (kind == "cf" and CF_PLACES[name] ~= nil)
+    or name == "localhost" or name == "127.0.0.1"
     or (self.hostname ~= nil and name == self.hostname:lower())
 end
 
 --- Whether a Host field is the token server's domain without a subdomain, which serves the tenant
 --- that a request names by its zone id.
 function addresses.is_domain(kind, host)
-  local name = (host or ""):lower():gsub(":%d+$", "")
+  local name = bare(host)
   return (kind == "token" or kind == "token_cert") and name == DOMAINS[kind]
 end
 

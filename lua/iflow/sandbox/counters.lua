@@ -6,7 +6,7 @@ local CONNECTIONS_MAX = 4096 -- peers remembered to tell a new connection from a
 
 function counters.new()
   return setmetatable({
-    requests = { token = 0, token_cert = 0, runtime = 0, api = 0 },
+    requests = { token = 0, token_cert = 0, runtime = 0, api = 0, cf = 0 },
     token_requests = 0, tokens_issued = 0, csrf_tokens = 0,
     flows = {},      -- runs a flow
     handshakes = {}, -- TLS connections, by fingerprint of the client certificate or "none"

@@ -1,4 +1,4 @@
---- The four listeners: they make a plain request of what came in, check the Host field, ask the
+--- The listeners: they make a plain request of what came in, check the Host field, ask the
 --- behaviour of the host for an answer, and send it.
 local core = require "iflow.core"
 local addresses = require "iflow.sandbox.addresses"
@@ -15,6 +15,7 @@ local BEHAVIOUR = {
   token_cert = require "iflow.sandbox.token_server",
   runtime = require "iflow.sandbox.runtime",
   api = require "iflow.sandbox.api",
+  cf = require "iflow.sandbox.cf",
 }
 -- Below the ports that systems give to outgoing connections, so that they are free again later.
 local LOWEST, HIGHEST = 10240, 32000
@@ -25,7 +26,8 @@ local BACKSTOP = 5 -- seconds after the balancer's timeout that cut an answer wh
 local function no_zone(tenant) return refusal.no_zone(tenant) end
 local function no_route(_, request) return router.unknown_route(request) end
 
-local NO_TENANT = { token = no_zone, token_cert = no_zone, runtime = no_route, api = no_route }
+local NO_TENANT = { token = no_zone, token_cert = no_zone, runtime = no_route, api = no_route,
+                    cf = no_route }
 
 -- The leaf's digest as identity:fingerprint() gives it. Few identities call, so few are remembered.
 local function fingerprint(self, chain)
@@ -171,7 +173,7 @@ local function close_all(servers)
   end
 end
 
--- Four consecutive ports from base on; nil, err when one is taken.
+-- Consecutive ports from base on; nil, err when one is taken.
 local function listen_from(self, base)
   local servers = {}
   for i, kind in ipairs(addresses.KINDS) do
@@ -187,11 +189,12 @@ end
 
 local function random_base()
   local number = string.unpack(">I4", core.crypto.random(4))
-  return LOWEST + number % ((HIGHEST - LOWEST) // 4) * 4
+  local count = #addresses.KINDS
+  return LOWEST + number % ((HIGHEST - LOWEST) // count) * count
 end
 
---- Opens the listeners of tenant on ports base … base + 3, or on free ones when base is 0, and
---- fills in the ports of tenant.addresses. identity: the server certificate.
+--- Opens the listeners of tenant on consecutive ports from base on, or on free ones when base is 0,
+--- and fills in the ports of tenant.addresses. identity: the server certificate.
 function hosts.open(tenant, identity, base)
   local self = setmetatable({ tenant = tenant, identity = identity, fingerprints = {},
                               fingerprint_count = 0,

@@ -79,6 +79,42 @@ settings.rows = {
   { "token_validity_min", 3600, "smallest token validity the broker accepts; tests lower it",
     "2.2" },
   { "token_validity_max", 86400, "largest token validity the broker accepts", "2.2" },
+  { "client_x509", "refused", "whether a new instance may name the dead grant type client_x509, so "
+    .. "that an old instance can be played", "2.2", choices = { "refused", "accepted" } },
+  { "foreign_grant_types", "refused", "grant types the broker does not know, such as other names "
+    .. "for SAML2 and JWT bearer", "11 #5 unknown", choices = { "refused", "accepted" } },
+  { "unknown_parameters", "ignored", "what the broker does about parameters it does not know; "
+    .. "the job warns of those it ignores", "2.2 unknown", choices = { "ignored", "refused" } },
+  { "update_parameters", "merged", "whether an update of an instance keeps the parameters it does "
+    .. "not name, or gives them their defaults", "2.2 unknown",
+    choices = { "merged", "replaced" } },
+  { "secret_key_type", "", "a key-type that means ClientId/Secret, besides naming none",
+    "11 #2 unknown" },
+  { "pin_parameters", "certificate-pinning pin-certificate certificate_pinning pin_certificate "
+    .. "pinCertificate", "names that the broker takes for Pin Certificate, with a warning",
+    "11 #3 unknown" },
+  { "key_lengths", "2048 3072 4096", "values of key-length", "11 #4 unknown" },
+  { "certificatedetails", "oauth", "whether a key has certificatedetails inside oauth or beside it",
+    "11 #6 unknown", choices = { "oauth", "beside" } },
+  { "external_certificatedetails", false, "whether keys with an external certificate have "
+    .. "certificatedetails", "11 #6 unknown" },
+  { "certificate_tokenurl", "cert", "host in the tokenurl of keys with certificates",
+    "11 #7 unknown", choices = { "cert", "plain" } },
+  { "instance_name_max", 32, "characters in the name of an instance; SAP only recommends a limit",
+    "2.1" },
+  { "instances_max", 1000, "service instances in the space", "11 #16 unknown" },
+  { "keys_max", 1000, "keys of one instance", "11 #16 unknown" },
+  { "instance_roles_max", 100, "roles of one instance", "11 #16 unknown" },
+  { "cf_job_time", 0, "seconds a job of the Cloud Foundry API takes; with 0 it is done at the next "
+    .. "poll", "2.6" },
+  { "cf_broker_refusal", "job", "where a refusal by the broker is seen: in the job, or in a 422 to "
+    .. "the request", "2.6 unknown", choices = { "job", "422" } },
+  { "cf_parameters_retrievable", true, "whether /v3/service_instances/GUID/parameters shows them",
+    "2.6 unknown" },
+  { "cf_token_validity", 1200, "seconds a user's token for the Cloud Foundry API lives",
+    "2.6 unknown" },
+  { "cf_rate", 20000, "requests an hour a user may send to the Cloud Foundry API; 0: no limit",
+    "2.6 unknown" },
   { "clock_leeway", 60, "seconds a token is accepted after its end", "4.3" },
   { "log_size", 10000, "message processing logs kept", "11 #17 unknown", restart = true },
 }

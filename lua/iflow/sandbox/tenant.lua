@@ -15,6 +15,7 @@ local journal = require "iflow.sandbox.journal"
 local limiter = require "iflow.sandbox.limiter"
 local load_balancer = require "iflow.sandbox.load_balancer"
 local mpl = require "iflow.sandbox.mpl"
+local platform = require "iflow.sandbox.cf.platform"
 local role_cache = require "iflow.sandbox.role_cache"
 local roles = require "iflow.sandbox.roles"
 local settings = require "iflow.sandbox.settings"
@@ -78,6 +79,7 @@ local function build(self, given)
   ok, err = open_log(self)
   if not ok then return nil, err end
   self.roles = roles.new(self.state)
+  self.platform = platform.new(self)
   self.role_cache = role_cache.new(self)
   self.token_limit, self.runtime_limit = limiter.new(), limiter.new()
   self.flows = flows.new()
@@ -109,7 +111,7 @@ end
 local function busy_port(err, port)
   local text = "the ports %d to %d of 127.0.0.1 cannot be used: %s"
   return errors { code = "sandbox.failed", cause = err,
-    message = text:format(port, port + 3, err.message),
+    message = text:format(port, port + #addresses.KINDS - 1, err.message),
     hint = "end what uses them, or give others with --port; keys that exist name the old ones" }
 end
 
@@ -124,7 +126,10 @@ end
 
 local function describe(self)
   self.endpoints = { cacert = self.dir .. "/ca.pem", admin_token = self.dir .. "/admin.token" }
-  for _, kind in ipairs { "runtime", "api" } do self.endpoints[kind] = self.addresses:url(kind) end
+  for _, kind in ipairs { "runtime", "api", "cf" } do
+    self.endpoints[kind] = self.addresses:url(kind)
+  end
+  self.endpoints.cf_uaa = self.addresses:uaa_url()
   self.endpoints.token = self.addresses:token_url(false)
   self.endpoints.token_cert = self.addresses:token_url(true)
 end
@@ -135,11 +140,14 @@ local function publish(self)
   self.admin_token = core.crypto.base64url(core.crypto.random(32))
   local data = self.state.data
   data.port, data.hostname = self.addresses.ports.token, self.addresses.hostname
-  local places = assert(core.json.encode(self.endpoints, { pretty = true, sort = true }))
+  local function text(value)
+    return assert(core.json.encode(value, { pretty = true, sort = true })) .. "\n"
+  end
   local ok, err = self.state:save()
   for _, file in ipairs {
     { "ca.pem", self.authority.root.pem, "0644" },
-    { "endpoints.json", places .. "\n", "0644" },
+    { "endpoints.json", text(self.endpoints), "0644" },
+    { "cf.json", text(self.platform:logon()), "0600" },
     { "sandbox.pid", core.process.pid() .. "\n", "0644" },
     { "admin.token", self.admin_token .. "\n", "0600" }, -- last: with it the sandbox can be found
   } do
@@ -164,7 +172,10 @@ function tenant.open(opts)
     ok, err = open_hosts(self, opts.port ~= 0 and opts.port or last.port or 0)
   end
   if ok then ok, err = publish(self) end
-  if ok then return self end
+  if ok then
+    self.platform:resume()
+    return self
+  end
   self:close()
   return nil, err
 end
@@ -180,6 +191,7 @@ function tenant:close()
   if self.decisions then self.decisions:close() end -- before the hosts wait for who listens
   if self.faults then self.faults:close() end
   if self.hosts then self.hosts:close() end
+  if self.platform then self.platform:close() end
   if self.signers then self.signers:close() end
   if self.journal then self.journal:close() end
   for _, name in ipairs { "sandbox.pid", "admin.token" } do

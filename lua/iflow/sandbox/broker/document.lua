@@ -21,21 +21,24 @@ function document.subject(id, group)
            { "OU", group }, { "L", "sap-uaa" }, { "CN", id } }
 end
 
---- fields: client_id, url, tokenurl, created, and by type client_secret, or certificate with key
---- and details { issuer, subject, valid_until, serial }, or certificate alone.
+--- fields: client_id, url, tokenurl, created, and by type client_secret, or certificate with key,
+--- or certificate alone; details { issuer, subject, valid_until, serial } of the certificate, and
+--- details_place: "oauth", or "beside" that object.
 function document.new(fields)
   local oauth = { clientid = fields.client_id, clientsecret = fields.client_secret,
                   certificate = fields.certificate, key = fields.key,
                   url = fields.url, tokenurl = fields.tokenurl,
                   createdate = document.timestamp(fields.created) }
+  local whole = { oauth = oauth }
   local details = fields.details
   if details then
-    oauth.certificatedetails = {
+    local place = fields.details_place == "beside" and whole or oauth
+    place.certificatedetails = {
       issuerdn = details.issuer, subjectdn = details.subject,
       validuntil = document.timestamp(details.valid_until), serialnumber = details.serial,
     }
   end
-  return { oauth = oauth }
+  return whole
 end
 
 return document
