@@ -25,6 +25,7 @@ int ifl_open_jwt(lua_State *L);
 int ifl_open_tenant(lua_State *L);
 int ifl_open_file(lua_State *L);
 int ifl_open_process(lua_State *L);
+int ifl_open_xml(lua_State *L);
 int ifl_open_csv(lua_State *L);
 int ifl_open_lines(lua_State *L);
 int ifl_open_fixed_width(lua_State *L);
@@ -34,6 +35,11 @@ int ifl_open_gzip(lua_State *L);
 /* Borrowed; pinned by the stack slot. Raise when arg is something else or closed. */
 ifl_credential *ifl_checkidentity(lua_State *L, int arg);    /* identity.c */
 ifl_service_key *ifl_checkservicekey(lua_State *L, int arg); /* service_key.c */
+
+/* json.c: null and the mark of arrays, for other formats. */
+void ifl_pushnull(lua_State *L);
+void ifl_markarray(lua_State *L); /* the table at the top */
+bool ifl_isarray(lua_State *L, int idx);
 
 /* http.c: the header table at idx ({ name = value | { v1, v2 } } or a list of { name, value }) is
  * added to h; wrong types raise, names or values that are not allowed return the error. h must be

@@ -12,6 +12,7 @@ static const luaL_Reg submodules[] = {
   { "error", ifl_open_error },
   { "suggest", ifl_open_suggest },
   { "json", ifl_open_json },
+  { "xml", ifl_open_xml },
   { "csv", ifl_open_csv },
   { "lines", ifl_open_lines },
   { "fixed_width", ifl_open_fixed_width },

@@ -1,7 +1,8 @@
 /* json.c -- iflow.json: straight between JSON text and Lua tables.
  *   json.decode(text [, { numbers =, duplicates =, depth = }])  -> value, or nil, err
  *     numbers     what an integer beyond 64 bits becomes that no float holds exactly either:
- *                 "exact" (the default: an error), "string" (its text), "float" (rounded)
+ *                 "exact" (the default: an error), "string" (its text; so do decimals of more
+ *                 digits than a float keeps), "float" (rounded)
  *     duplicates  a name twice in one object: "error" (the default), "first", "last"
  *     depth       nesting, 128 by default, at most 1000
  *   json.encode(value [, { pretty =, sort =, depth = }])         -> text, or nil, err
@@ -420,6 +421,25 @@ static int mark(lua_State *L, const char *key)
   lua_rawgetp(L, LUA_REGISTRYINDEX, key);
   lua_setmetatable(L, 1);
   return 1;
+}
+
+void ifl_pushnull(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &null_key);
+}
+
+void ifl_markarray(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
+  lua_setmetatable(L, -2);
+}
+
+bool ifl_isarray(lua_State *L, int idx)
+{
+  lua_pushvalue(L, idx);
+  bool is = has_mark(L, &array_key);
+  lua_pop(L, 1);
+  return is;
 }
 
 static int f_array(lua_State *L)

@@ -216,13 +216,42 @@ static bool is_exact(double d, const char *s, size_t n)
   return len > 0 && (size_t)len == n && memcmp(text, s, n) == 0;
 }
 
+/* The digits of a decimal number that count, without leading and trailing zeros, up to cap of them;
+ * returns how many there are. */
+static size_t significant(const char *s, size_t n, char *out, size_t cap)
+{
+  size_t count = 0, zeros = 0;
+  for (size_t i = 0; i < n && s[i] != 'e' && s[i] != 'E'; i++) {
+    if (s[i] < '0' || s[i] > '9' || (s[i] == '0' && count == 0)) continue;
+    if (count < cap) out[count] = s[i];
+    count++;
+    zeros = s[i] == '0' ? zeros + 1 : 0;
+  }
+  return count - zeros;
+}
+
+/* Whether the double says what the decimal number says: written with as many digits it is the same.
+ * No double is known by more than 17. */
+static bool is_faithful(double d, const char *s, size_t n)
+{
+  char digits[17], ours[17], text[40];
+  size_t count = significant(s, n, digits, sizeof digits);
+  if (count == 0) return true;
+  if (count > sizeof digits) return false;
+  int len = snprintf(text, sizeof text, "%.*e", (int)count - 1, d);
+  return len > 0 && significant(text, (size_t)len, ours, sizeof ours) == count &&
+         memcmp(digits, ours, count) == 0;
+}
+
 static int big_number(struct ifl_json_reader *r, const char *s, bool whole, iflow_error *err)
 {
   size_t n = (size_t)(r->at - s);
   r->number = to_double(s, n);
-  if (isfinite(r->number) && (!whole || r->big == IFL_JSON_BIG_ROUND || is_exact(r->number, s, n)))
-    return IFL_JSON_NUMBER;
-  if (r->big != IFL_JSON_BIG_TEXT)
+  bool text = r->big == IFL_JSON_BIG_TEXT;
+  bool fits = whole ? r->big == IFL_JSON_BIG_ROUND || is_exact(r->number, s, n)
+                    : !text || is_faithful(r->number, s, n);
+  if (isfinite(r->number) && fits) return IFL_JSON_NUMBER;
+  if (!text)
     return fail_at(r, s, IFLOW_EJSONNUMBER,
                    "a number that neither a 64-bit integer nor a double can hold exactly", err);
   r->text = s;

@@ -28,7 +28,8 @@ enum ifl_json_event {
 };
 
 /* What becomes of an integer beyond 64 bits that is no exact double either (or of a number beyond
- * the range of doubles): refused, handed over as text, or (only in range) rounded. */
+ * the range of doubles): refused, handed over as text, or (only in range) rounded. Decimals are
+ * rounded to the nearest double; those that would change by that are handed over as text, too. */
 enum ifl_json_big { IFL_JSON_BIG_REFUSE, IFL_JSON_BIG_TEXT, IFL_JSON_BIG_ROUND };
 
 struct ifl_json_reader {

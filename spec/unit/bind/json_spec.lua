@@ -55,6 +55,20 @@ describe("json.decode", function()
     assert.equal(123456789012345678901, decode("123456789012345678901", { numbers = "float" }))
   end)
 
+  it("keeps decimals that a float would change as texts, on request", function()
+    local texts = { numbers = "string" }
+    for _, text in ipairs {
+      "0.12345678901234567890", "123456789012345678.5", "9007199254740993.0", "1e-400", "4e-324",
+      "-0.1000000000000000055511151231257827", "1e400",
+    } do assert.equal(text, decode(text, texts)) end
+    for text, value in pairs {
+      ["12.3400000000000000000000000"] = 12.34, ["0.30000000000000004"] = 0.1 + 0.2,
+      ["5e-324"] = 5e-324, ["0.00000e5"] = 0.0, ["-1.5E-3"] = -0.0015,
+      ["1.7976931348623157e308"] = 1.7976931348623157e308,
+    } do assert.equal(value, decode(text, texts)) end
+    assert.equal(0.12345678901234568, decode "0.12345678901234567890")
+  end)
+
   it("never gives infinity", function()
     assert.equal("json.number", refused "1e400")
     assert.equal("json.number", refused("-1e400", { numbers = "float" }))
