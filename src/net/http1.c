@@ -21,7 +21,7 @@
 #define START_MAX      (16 * 1024 + 64)                   /* the start line: a target of 16 KiB */
 #define BLANK_MAX      2 /* empty lines before a request, as old clients send them */
 
-/* Where a client is in the line with a chunk's size. */
+/* Where it is in the line with a chunk's size. */
 enum size_line { NOT_THERE, DIGITS, BLANKS, EXTENSION };
 
 struct ifl_http1 {
@@ -224,8 +224,8 @@ static int check_request_line(struct ifl_http1 *p)
     return refuse(p, "its first line is not METHOD /path HTTP/1.1");
   *version = '\0';
   bool star = p->ll.method == HTTP_OPTIONS && strcmp(path, "*") == 0;
-  if (!star && (path[0] != '/' || strchr(path, '#') != NULL))
-    return refuse(p, "its target is not a path");
+  bool is_path = path[0] == '/' && strchr(path, '#') == NULL && p->ll.method != HTTP_CONNECT;
+  if (!star && !is_path) return refuse(p, "its target is not a path");
   p->target_at = method + 1;
   return 0;
 }
@@ -250,7 +250,6 @@ static int check_start(struct ifl_http1 *p)
 /* Pauses at the begin of a line with a chunk's size, for take_size_line. */
 static int begin_size_line(struct ifl_http1 *p)
 {
-  if (p->side == IFL_HTTP1_REQUEST) return 0; /* nobody needs to be lenient with a request */
   p->size_line = DIGITS;
   return HPE_PAUSED;
 }
@@ -368,8 +367,24 @@ static int run(ifl_http1 *p, const char **at, const char *end)
   return 0;
 }
 
-/* The size alone reaches llhttp, which in 8.1 takes neither the blanks that old servers pad it with
- * nor two extensions of which one has a value. A client ignores both (RFC 9112, section 7.1.1). */
+/* Behind the blanks after a size. Old servers pad with them; a client has no reason to. */
+static int end_blanks(struct ifl_http1 *p, char next)
+{
+  bool padding = next == '\r' && p->side == IFL_HTTP1_RESPONSE;
+  if (next != ';' && !padding) return refuse(p, "a chunk's size is not a number");
+  p->size_line = next == ';' ? EXTENSION : NOT_THERE;
+  return 0;
+}
+
+static bool has_control(const char *s, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    if (((unsigned char)s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f) return true;
+  return false;
+}
+
+/* The size alone reaches llhttp, which in 8.1 takes neither blanks around extensions nor two of
+ * which one has a value. All are ignored (RFC 9112, section 7.1.1). */
 static int take_size_line(ifl_http1 *p, const char **at, const char *end)
 {
   const char *s = *at, *cr;
@@ -381,11 +396,13 @@ static int take_size_line(ifl_http1 *p, const char **at, const char *end)
       p->size_line = *s == ' ' || *s == '\t' ? BLANKS : *s == ';' ? EXTENSION : NOT_THERE;
   } else if (p->size_line == BLANKS) {
     while (s < end && (*s == ' ' || *s == '\t')) s++;
-    if (s < end && *s != ';' && *s != '\r') return refuse(p, "a chunk's size is not a number");
-    if (s < end) p->size_line = *s == ';' ? EXTENSION : NOT_THERE;
+    int rc = s < end ? end_blanks(p, *s) : 0;
+    if (rc < 0) return rc;
   } else {
     cr = memchr(s, '\r', (size_t)(end - s));
     s = cr != NULL ? cr : end;
+    if (has_control(*at, (size_t)(s - *at)))
+      return refuse(p, "a chunk's extension has a control character");
     if (cr != NULL) p->size_line = NOT_THERE;
   }
   *at = s;

@@ -46,6 +46,18 @@ static size_t count(const struct ifl_headers *h, const char *name)
   return n;
 }
 
+/* uri-host [ ":" port ] of RFC 3986. Empty is what a client sends that has no name for us. */
+static bool is_host(const char *s)
+{
+  static const char digits[] = "0123456789";
+  static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                             "-._~%!$&'()*+,;=";
+  if (*s == '\0') return true;
+  size_t n = *s == '[' ? 1 + strspn(s + 1, "0123456789ABCDEFabcdef:.") : strspn(s, name);
+  if (n == 0 || (*s == '[' && s[n++] != ']')) return false;
+  return s[n] == '\0' || (s[n] == ':' && s[n + 1 + strspn(s + n + 1, digits)] == '\0');
+}
+
 /* The parser has refused what is malformed; this is what only a server must refuse. */
 int ifl_request_check(struct ifl_conn *c)
 {
@@ -54,6 +66,7 @@ int ifl_request_check(struct ifl_conn *c)
   bool http10 = ifl_http1_minor(c->parser) == 0;
   size_t hosts = count(h, "Host");
   if (hosts > 1 || (hosts == 0 && !http10)) return 400;
+  if (hosts == 1 && !is_host(ifl_headers_get(h, "Host"))) return 400; /* RFC 9112, section 3.2 */
   if (expect != NULL && !http10 && strcasecmp(expect, "100-continue") != 0) return 417;
   return 0;
 }
@@ -64,8 +77,8 @@ void ifl_request_start(struct ifl_conn *c)
   const struct ifl_headers *h = ifl_http1_headers(c->parser);
   c->state = IFL_CONN_REQUEST;
   in->http10 = ifl_http1_minor(c->parser) == 0;
-  in->keep_alive = in->http10 ? ifl_headers_has_token(h, "Connection", "keep-alive")
-                              : !ifl_headers_has_token(h, "Connection", "close");
+  in->keep_alive = !ifl_headers_has_token(h, "Connection", "close") &&
+                   (!in->http10 || ifl_headers_has_token(h, "Connection", "keep-alive"));
   in->head_request = strcmp(ifl_http1_method(c->parser), "HEAD") == 0;
   in->has_body = ifl_http1_chunked(c->parser) || ifl_http1_length(c->parser) > 0;
   in->expect = in->has_body && !in->http10 && ifl_headers_get(h, "Expect") != NULL;

@@ -36,6 +36,12 @@ describe("malformed and smuggling requests", function()
     ["chunked in HTTP/1.0"] = [[b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"]],
     ["a bad chunk size"] = [[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n]]
       .. [[zz\r\nhello\r\n0\r\n\r\n"]],
+    ["a blank behind a chunk size"] = [[b"POST / HTTP/1.1\r\nHost: a\r\n]]
+      .. [[Transfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n"]],
+    ["a control character in an extension"] = [[b"POST / HTTP/1.1\r\nHost: a\r\n]]
+      .. [[Transfer-Encoding: chunked\r\n\r\n5;a\x01b\r\nhello\r\n0\r\n\r\n"]],
+    ["a tab behind chunked"] = [[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\t\r\n]]
+      .. [[\r\n5\r\nhello\r\n0\r\n\r\n"]],
     ["a huge chunk size"] = [[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n]]
       .. [[fffffffffffffffff\r\nhello"]],
     ["a chunk without its end"] = [[b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n]]
@@ -47,9 +53,15 @@ describe("malformed and smuggling requests", function()
     ["TLS"] = [[b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 500]],
     ["absolute form"] = [[b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"]],
     ["authority form"] = [[b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n"]],
+    ["CONNECT to a path"] = [[b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n"]],
     ["a fragment"] = [[b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"]],
     ["no host"] = [[b"GET / HTTP/1.1\r\n\r\n"]],
     ["two hosts"] = [[b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"]],
+    ["a blank in the host"] = [[b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"]],
+    ["a path in the host"] = [[b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"]],
+    ["a user in the host"] = [[b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"]],
+    ["a port that is none"] = [[b"GET / HTTP/1.1\r\nHost: a:x\r\n\r\n"]],
+    ["half an address as host"] = [[b"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n"]],
     ["a tab in the request line"] = [[b"GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"]],
     ["an unknown method"] = [[b"GOT / HTTP/1.1\r\nHost: a\r\n\r\n"]],
   }

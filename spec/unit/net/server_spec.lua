@@ -85,6 +85,24 @@ describe("a request", function()
     assert.equal("limit.exceeded", curl(server, "/limit", table.unpack(chunked)).out)
   end))
 
+  it("ignores the extensions of chunks", async(function()
+    local server <close> = start()
+    assert.equal("hello", raw(server:port(), [[
+chunks = (b"1;a\r\nh\r\n1; a=b\r\ne\r\n1 ;a = b;c\r\nl\r\n"
+          b"1;a=b;c=\"d;\\\"e\"\r\nl\r\n1;a=b;c=d\r\no\r\n")
+got = ask(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+          + chunks + b"0;f=g;h\r\n\r\n")
+print(got[-5:].decode())]]))
+  end))
+
+  it("has any host that can be one", async(function()
+    local server <close> = start()
+    assert.equal("200 200 200 200 200 200 200 200", raw(server:port(), [[
+request = b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n"
+hosts = b"", b"a", b"a.b-c_d", b"a:80", b"a:", b"[::1]", b"[::1]:80", b"%61!$&'(x)"
+print(" ".join(statuses(ask(request % host)) for host in hosts))]]))
+  end))
+
   it("is over when it was answered", async(function()
     local set, get = later()
     local server <close> = start { request = function(req)
@@ -322,12 +340,13 @@ print(statuses(got), got[-5:])]]))
     local server <close> = start { request = function(req)
       req:answer(200, req.target == "/close" and { Connection = "close" } or nil)
     end }
-    assert.equal("200 200 200 200 200", raw(server:port(), [[
+    assert.equal("200 200 200 200 200 200", raw(server:port(), [[
 get = b"GET %s HTTP/1.%d\r\nHost: a\r\n%s\r\n"
 print(statuses(ask(get % (b"/close", 1, b"") + get % (b"/", 1, b""))),
       statuses(ask(get % (b"/", 1, b"Connection: x, CLOSE\r\n") + get % (b"/", 1, b""))),
       statuses(ask(get % (b"/", 0, b"Connection: keep-alive\r\n") + get % (b"/", 0, b"")
                    + get % (b"/", 0, b""))),
+      statuses(ask(get % (b"/", 0, b"Connection: keep-alive, close\r\n") + get % (b"/", 0, b""))),
       statuses(ask(get % (b"/", 0, b""))))]]))
   end))
 
