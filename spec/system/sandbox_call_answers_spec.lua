@@ -24,6 +24,7 @@ local function expect(answer, status, kind, body, headers)
 end
 
 local HTML, TEXT, XML = "text/html;charset=utf-8", "text/plain", "application/xml"
+local JSON = "application/json;charset=UTF-8"
 
 -- body(sb, call): call(fields) with a token unless fields.headers.Authorization is false.
 local function with(body, opts)
@@ -118,6 +119,41 @@ describe("table 8.1:", function()
     end
   end))
 
+  it("401 for a token that has expired", async(function()
+    local clock = core.task.now()
+    local sb <close> = support.start { now = function() return clock end }
+    support.echo(sb, { csrf = false })
+    local bearer = support.bearer(sb, support.key(sb, "secret"))
+    clock = clock + 3600 + 61
+    local answer = assert(support.request(sb, "runtime", { method = "POST", path = "/http/echo",
+      body = "x", headers = { Authorization = bearer } }))
+    expect(answer, 401, JSON, '{"error_description":"The token is expired, was not issued for this '
+      .. 'runtime, or its key is gone","error":"invalid_token"}',
+      { ["www-authenticate"] = 'Bearer error="invalid_token"' })
+    assert.same({}, sb:log())
+  end))
+
+  it("403 now and then, when cookies were changed and there are two workers", with(
+    function(sb, call)
+      support.echo(sb)
+      local fetched = call { method = "GET", body = false,
+                             headers = { ["X-CSRF-Token"] = "Fetch" } }
+      local cookies = fetched.headers["set-cookie"]:match "^([^;]+)" .. "; "
+        .. fetched.headers["set-cookie"]:match "\n([^;]+)"
+      local token = fetched.headers["x-csrf-token"]
+      local changed = cookies:gsub("+", "%%2B")
+      local seen = { [200] = 0, [403] = 0 }
+      for _ = 1, 8 do
+        expect(call { headers = { ["X-CSRF-Token"] = token, Cookie = cookies } }, 200, nil, "x")
+        local answer = call { headers = { ["X-CSRF-Token"] = token, Cookie = changed } }
+        seen[answer.status] = seen[answer.status] + 1
+        if answer.status == 403 then
+          expect(answer, 403, HTML, page(403, "Forbidden"), { ["x-csrf-token"] = "required" })
+        end
+      end
+      assert.same({ [200] = 4, [403] = 4 }, seen)
+    end, { settings = { workers = 2 } }))
+
   it("403 for a missing CSRF token, and for a missing role", with(function(sb, call)
     support.echo(sb)
     support.echo(sb, { address = "/role", role = "Other.send" })
@@ -184,6 +220,8 @@ describe("table 8.1:", function()
     support.echo(sb, { csrf = false })
     expect(call { method = "TRACE", body = false }, 405, HTML, page(405, "Method Not Allowed"),
            { allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" })
+    assert(sb:settings { head_method = "405" })
+    expect(call { method = "HEAD", body = false }, 405, HTML, "")
     local port = sb.endpoints.runtime:match ":(%d+)$"
     local basic = support.basic(key.oauth.clientid, key.oauth.clientsecret)
     local seen = raw(port, ([[

@@ -8,6 +8,7 @@ local sandbox = require "spec.support.sandbox"
 
 local GRANT = "grant_type=client_credentials"
 local JSON, HTML = "application/json;charset=UTF-8", "text/html;charset=utf-8"
+local TEXT = "text/plain; charset=utf-8"
 
 -- body(land, call, ask): call(fault) -> outcome, answer or err of a call with a fresh tenant, ask()
 -- -> the answer of the token server. kind: of the key.
@@ -85,14 +86,24 @@ describe("a token server that is down:", function()
   end))
 
   it("pages and texts instead of JSON", with(function(land, call, ask)
-    for fault, wanted in pairs { ["500"] = { 500, HTML }, ["504"] = { 504, "endpoint_timeout" },
-                                 ["503"] = { 503, "no_endpoints" },
-                                 ["502"] = { 502, "endpoint_failure" } } do
+    local host = land.sb.endpoints.token:match "//([^/]+)"
+    for status, wanted in pairs {
+      [500] = { HTML, nil, '<!doctype html><html lang="en"><head><title>HTTP Status 500 – Internal '
+        .. "Server Error</title></head><body><h1>HTTP Status 500 – Internal Server Error</h1>"
+        .. "</body></html>" },
+      [502] = { TEXT, "endpoint_failure",
+        "502 Bad Gateway: Registered endpoint failed to handle the request.\n" },
+      [503] = { TEXT, "no_endpoints", ("503 Service Unavailable: Requested route ('%s') has no "
+        .. "available endpoints.\n"):format(host) },
+      [504] = { TEXT, "endpoint_timeout",
+        "504 Gateway Timeout: Registered endpoint failed to answer in time.\n" },
+    } do
       land.sb:clear_faults()
-      assert(land.sb:fault("token:" .. fault))
+      assert(land.sb:fault("token:" .. status))
       local answer = assert(ask())
-      assert.same(wanted, { answer.status, answer.headers["x-cf-routererror"]
-                                            or answer.headers["content-type"] })
+      assert.same({ status, wanted[1], wanted[2], wanted[3] },
+                  { answer.status, answer.headers["content-type"],
+                    answer.headers["x-cf-routererror"], answer.body })
     end
     local word, err = call "502"
     assert.same({ "retryable", "token.unavailable", 502 }, { word, err.code, err.status })
