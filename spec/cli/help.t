@@ -35,6 +35,9 @@ $ iflow instance --help | sed -n '/^Commands/,$p'
 > Commands:
 >   create                      create a service instance
 >   key                         create a service key and write it to a file
+>   list                        show service instances and their keys
+>   delete                      delete a service instance
+>   delete-key                  delete a service key
 
 $ iflow instance create --plan none -h | head -1
 > Usage: iflow instance create [OPTION…] --sandbox DIR NAME
@@ -47,7 +50,7 @@ $ iflow call --help | grep -o -e 'IFLOW_HEADER.*]' -e 'IFLOW_EXPECT.*]'
 > IFLOW_EXPECT, separated by commas]
 
 $ iflow instance
-! iflow instance: usage.invalid: a command is missing: create, key
+! iflow instance: usage.invalid: a command is missing: create, key, list, delete, delete-key
 !   what to do: see: iflow instance --help
 = 2
 $ iflow instance crate

@@ -1,5 +1,6 @@
--- instance.lua -- iflow instance create|key: service instances and their keys, as the service
--- broker of a tenant makes them. --sandbox DIR names the sandbox that plays the tenant.
+-- instance.lua -- iflow instance create|key|list|delete|delete-key: service instances and their
+-- keys, as the service broker of a tenant makes them. --sandbox DIR names the sandbox that plays
+-- the tenant.
 local client = require "iflow.sandbox.client"
 local core = require "iflow.core"
 local errors = require "iflow.error"
@@ -48,6 +49,8 @@ local function check_type(args)
   elseif args.type ~= "certificate" and (args.validity or args.key_length) then
     return usage(("%s is for the certificate that the broker makes: --type certificate is missing")
       :format(args.validity and "--validity" or "--key-length"))
+  elseif args.no_pin and args.type ~= "external" then
+    return usage "--no-pin is for keys of --type external"
   end
   return true
 end
@@ -84,6 +87,8 @@ local key = {
       help = "of a certificate made by the broker, 1 to 365" },
     { "--key-length", value = "BITS", type = "integer", help = "of its RSA key: 2048, 3072, 4096" },
     { "--x509", value = "FILE", help = "the external certificate: one, without its chain" },
+    { "--no-pin", flag = true, env = false, help = "take any later certificate of the same subject "
+      .. "and issuer, too (Pin Certificate off)" },
     { "-o --output", value = "FILE", required = true, help = "where the key is written" },
     { "--force", flag = true, help = "replace a file that exists" },
   },
@@ -98,9 +103,11 @@ local key = {
     sb, err = client.open(args.sandbox)
     if not sb then return nil, err end
     local document
+    local pin = nil -- unsaid: the broker's own default is on
+    if args.no_pin then pin = false end
     document, err = sb:create_key { instance = args.name, name = args.keyname, type = args.type,
                                     validity = args.validity, key_length = args.key_length,
-                                    x509 = pem }
+                                    x509 = pem, pin = pin }
     if not document then return nil, err end
     ok, err = core.file.write(args.output,
                               assert(json.encode(document, { pretty = true, sort = true })) .. "\n",
@@ -115,9 +122,96 @@ local key = {
   end,
 }
 
+-- One row a key, so that an instance without keys has one, too.
+local function rows_of(instances)
+  local rows = {}
+  for _, instance in ipairs(instances) do
+    local first = { instance.name, instance.plan, table.concat(instance.roles, " ") }
+    for i, one in ipairs(instance.keys) do
+      local row = i == 1 and first or { "", "", "" }
+      local kind = one.pin == false and one.type .. ", not pinned" or one.type
+      rows[#rows + 1] = { row[1], row[2], row[3], one.name, kind or one.state, one.client_id }
+    end
+    if #instance.keys == 0 then rows[#rows + 1] = first end
+  end
+  return rows
+end
+
+local list = {
+  name = "list",
+  summary = "show service instances and their keys",
+  options = { sandbox_option },
+  run = function(args, out)
+    local sb, err = client.open(args.sandbox)
+    if not sb then return nil, err end
+    local instances
+    instances, err = sb:instances()
+    if not instances then return nil, err end
+    if out.json_mode then
+      out:json(json.array(instances))
+    else
+      out:table({ "instance", "plan", "roles", "key", "type", "client id" }, rows_of(instances))
+    end
+    return 0
+  end,
+}
+
+-- Whether the instance may go: one with keys takes somebody's access away.
+local function check_keys(sb, args)
+  local instances, err = sb:instances()
+  if not instances then return nil, err end
+  for _, instance in ipairs(instances) do
+    if instance.name == args.name and #instance.keys > 0 and not args.force then
+      return nil, errors { code = "usage.invalid",
+        message = ("instance '%s' has keys, which would go with it"):format(args.name),
+        hint = "delete them first (iflow instance delete-key), or give --force" }
+    end
+  end
+  return true
+end
+
+local delete = {
+  name = "delete",
+  summary = "delete a service instance",
+  description = "Tokens that were issued for its keys live on until they expire.",
+  arguments = { { "name", help = "the service instance" } },
+  options = {
+    sandbox_option,
+    { "--force", flag = true, env = false, help = "with its keys" },
+  },
+  run = function(args, out)
+    local sb, err = client.open(args.sandbox)
+    if not sb then return nil, err end
+    local ok
+    ok, err = check_keys(sb, args)
+    if ok then ok, err = sb:delete_instance(args.name) end
+    if not ok then return nil, err end
+    out:result(function() end, { deleted = args.name })
+    return 0
+  end,
+}
+
+local delete_key = {
+  name = "delete-key",
+  summary = "delete a service key",
+  description = "Its credentials end at once; tokens that were issued for it live on until they "
+    .. "expire.",
+  arguments = { { "name", help = "the service instance" }, { "keyname", help = "the key" } },
+  options = { sandbox_option },
+  run = function(args, out)
+    local sb, err = client.open(args.sandbox)
+    if not sb then return nil, err end
+    local ok
+    ok, err = sb:delete_key(args.name, args.keyname)
+    if not ok then return nil, err end
+    out:result(function() end, { deleted = args.keyname })
+    return 0
+  end,
+}
+
 return {
   name = "instance",
-  summary = "create service instances and service keys",
+  summary = "create, list and delete service instances and service keys",
   description = "What the BTP cockpit does under Instances and Subscriptions.",
-  commands = { create, key },
+  commands = { create, key, list, delete, delete_key },
 }
