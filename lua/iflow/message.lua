@@ -6,14 +6,15 @@
 -- Fields, all optional:
 --   id            the same on every attempt, also after a crash; the sender gives one if it is nil
 --   data          the parsed message, a Lua value: a message has data or a body, never both
---   body          its bytes: a string, or a function that returns the next piece at each call,
---                 nil at the end (then it can be read once)
+--   body          its bytes: a string; { file = path }; or a function that returns the next piece
+--                 at each call, nil at the end (then it can be read once)
 --   headers       HTTP headers of its own, name -> value
 --   content_type  of the body
 --   attempt       0 before the first attempt, then its number
 --   source        where it comes from: { file = "orders.csv", line = 12, record = 11 }; every error
 --                 about the message names it
 
+local core = require "iflow.core"
 local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
 
@@ -51,9 +52,10 @@ end
 
 local function check_body(body, level)
   local kind = type(body)
-  if kind ~= "nil" and kind ~= "string" and kind ~= "function" then
-    error("the body of a message is a string or an iterator of pieces, got " .. kind, level + 1)
-  end
+  if kind == "nil" or kind == "string" or kind == "function" then return end
+  if kind == "table" and type(body.file) == "string" then return end
+  error("the body of a message is a string, { file = path } or an iterator of pieces, got " .. kind,
+    level + 1)
 end
 
 --- A message of the given fields (a table with any of those above); raises when one is wrong.
@@ -108,11 +110,24 @@ local function no_bytes(self)
     hint = "put a transform before it that makes bytes of data, for example to_json {}" }
 end
 
---- An iterator of the body's bytes in non-empty pieces of at most 64 KiB when it is a string; what
--- an iterator gives otherwise. nil, err when the message has no body.
+-- Pieces of a file; an error while reading is raised, since an iterator cannot return it.
+local function file_pieces(path)
+  local reader, err = core.file.reader(path)
+  if not reader then return nil, err end
+  return function()
+    local piece, why = reader:read()
+    if piece then return piece end
+    reader:close()
+    if why then error(why, 0) end
+  end
+end
+
+--- An iterator of the body's bytes in non-empty pieces: 64 KiB at most of a string, 256 KiB of a
+-- file, what an iterator gives otherwise. nil, err when there is no body, or no such file.
 function message:pieces()
   local body = self.body
   if body == nil then return no_bytes(self) end
+  if type(body) == "table" then return file_pieces(body.file) end
   if type(body) == "function" then
     return function()
       local piece

@@ -8,10 +8,12 @@
  *   file.absolute(path) -> path without links, of what exists
  *   file.writable(directory) -> true, when this process may make files in it
  *   file.is_terminal(descriptor) -> whether a person looks at it: 1 standard output, 2 error
+ *   file.reader(path) -> reader, see file_reader.c
  * Each returns nil, err when the system refuses. */
 #include "base/buffer.h"
 #include "base/error.h"
 #include "bind/bind.h"
+#include "bind/file_reader.h"
 #include "bind/offload.h"
 
 #include <dirent.h>
@@ -292,6 +294,7 @@ int ifl_open_file(lua_State *L)
                                     { "absolute", f_absolute },
                                     { "writable", f_writable },
                                     { "is_terminal", f_is_terminal },
+                                    { "reader", ifl_file_reader },
                                     { NULL, NULL } };
   static const luaL_Reg methods[] = { { "close", lock_close }, { NULL, NULL } };
   static const luaL_Reg meta[] = { { "__gc", lock_close },
@@ -299,6 +302,7 @@ int ifl_open_file(lua_State *L)
                                    { NULL, NULL } };
   ifl_newclass(L, LOCK, methods, meta);
   ifl_offload_open(L);
+  ifl_file_reader_open(L);
   luaL_newlib(L, funcs);
   return 1;
 }
