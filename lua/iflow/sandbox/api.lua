@@ -3,6 +3,7 @@
 local web = require "iflow.sandbox.web"
 
 local ROUTES = {
+  { "/api/v1", require "iflow.sandbox.api.odata" },
   { "/sandbox", require "iflow.sandbox.api.admin" },
 }
 

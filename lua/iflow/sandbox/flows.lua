@@ -29,8 +29,13 @@ function flows.new() return setmetatable({ by_name = {}, count = 0 }, flows) end
 
 local function fail(text, ...) return nil, text:format(...) end
 
+--- Whether a text is a name of flows, and so of files that are named after them.
+function flows.is_name(name)
+  return type(name) == "string" and name:match "^%w[%w_.%- ]*$" ~= nil and #name <= 150
+end
+
 local function check_name(name)
-  if type(name) == "string" and name:match "^%w[%w_.%- ]*$" and #name <= 150 then return true end
+  if flows.is_name(name) then return true end
   return fail("a flow needs a name of letters, digits, blanks, '_', '-' and '.'")
 end
 

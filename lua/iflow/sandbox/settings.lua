@@ -116,6 +116,17 @@ settings.rows = {
   { "cf_rate", 20000, "requests an hour a user may send to the Cloud Foundry API; 0: no limit",
     "2.6 unknown" },
   { "clock_leeway", 60, "seconds a token is accepted after its end", "4.3" },
+  { "log_delay", 0, "seconds until the API shows a message processing log; SAP's takes up to a "
+    .. "minute", "7.3" },
+  { "log_retention", 30, "days the API shows a log; 0: as long as it is kept", "11 #17 unknown" },
+  { "endpoint_delay", 0, "seconds until a started flow is among the service endpoints; SAP's takes "
+    .. "30 s to more than 3 minutes", "7.4" },
+  { "api_page", 1000, "records the API answers at once, before a next link", "7.1" },
+  { "api_rates", true, "whether the API limits requests a second as documented", "7.1" },
+  { "api_csrf", "without_bearer", "which writes to the API need a CSRF token: all, those without "
+    .. "bearer token, none", "7.1", choices = { "always", "without_bearer", "never" } },
+  { "api_errors", "error", "spelling of the API's errors in JSON: inside \"error\", or bare with "
+    .. "@lang and #text", "7.4", choices = { "error", "bare" } },
   { "log_size", 10000, "message processing logs kept", "11 #17 unknown", restart = true },
 }
 

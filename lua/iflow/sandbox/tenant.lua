@@ -2,6 +2,7 @@
 --- The parts find each other through the fields set here.
 local core = require "iflow.core"
 local addresses = require "iflow.sandbox.addresses"
+local artifacts = require "iflow.sandbox.artifacts"
 local authority = require "iflow.sandbox.authority"
 local broker = require "iflow.sandbox.broker"
 local counters = require "iflow.sandbox.counters"
@@ -82,7 +83,7 @@ local function build(self, given)
   self.platform = platform.new(self)
   self.role_cache = role_cache.new(self)
   self.token_limit, self.runtime_limit = limiter.new(), limiter.new()
-  self.flows = flows.new()
+  self.flows, self.artifacts = flows.new(), artifacts.new(self)
   self.balancer = load_balancer.new(self)
   self.faults = faults.new(self)
   return true

@@ -32,9 +32,8 @@ return function(tenant, given)
   if not flow then return nil, err end
   local ok, why = tenant.flows:deploy(flow, tenant.now())
   if not ok then return nil, errors { code = "sandbox.refused", message = why } end
-  if source then
-    ok, err = keep(tenant, flow.name, source)
-    if not ok then return nil, err end
-  end
+  ok, err = tenant.artifacts:keep(flow.name, given, source)
+  if ok and source then ok, err = keep(tenant, flow.name, source) end
+  if not ok then return nil, err end
   return { name = flow.name, address = flow.address, path = flow.path }
 end
