@@ -215,6 +215,14 @@ describe("an answer of the runtime", function()
     assert.same({ "delivered", "application/octet-stream" },
                 { word, answer.headers["content-type"] })
   end))
+
+  it("says it is of another type, whatever form its headers have", with(function(land, call)
+    only(land, "runtime:type=text/x")
+    local _, answer = outcome(call)
+    assert.same({ "text/x", "1" }, { answer.headers["content-type"], answer.headers["x-one"] })
+  end, { process = function()
+    return 200, { { "content-Type", "text/y" }, { "X-One", "1" } }, "x"
+  end }))
 end)
 
 describe("credentials at the runtime", function()
