@@ -625,11 +625,6 @@ void ifl_connection_set_idle(ifl_connection *c, bool idle)
   ifl_poll_set_idle(c->poll, idle);
 }
 
-bool ifl_connection_refused(const ifl_connection *c)
-{
-  return ifl_tls_refused_credentials(&c->tls);
-}
-
 bool ifl_connection_resumed(const ifl_connection *c)
 {
   return c->tls.resumed;

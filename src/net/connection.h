@@ -58,8 +58,6 @@ void ifl_connection_set_idle(ifl_connection *c, bool idle);
 /* Why it broke: IFLOW_ETLSCREDENTIALS (a fatal alert about our certificate, which TLS 1.3 shows on
  * the first read), IFLOW_ETLS, IFLOW_ERESET. Returns the code. */
 int ifl_connection_error(const ifl_connection *c, iflow_error *err);
-/* Whether the server refused our certificate: then it cannot have taken a request. */
-bool ifl_connection_refused(const ifl_connection *c);
 bool ifl_connection_resumed(const ifl_connection *c);
 
 #endif

@@ -67,7 +67,9 @@ void ifl_tls_watch_install(struct ifl_tls_watch *w, SSL_CTX *ctx)
   SSL_CTX_set_cert_cb(ctx, on_asked, w);
 }
 
-bool ifl_tls_refused_credentials(const struct ifl_tls_watch *w)
+/* Whether the server refused our client certificate, or the lack of one, with a fatal alert; it has
+ * read nothing of a request then. */
+static bool refused_credentials(const struct ifl_tls_watch *w)
 {
   if (w->late) return false; /* a renegotiation was wanted, or worse: the request may be taken */
   switch (w->alert) {
@@ -91,7 +93,7 @@ static int explain_alert(const struct ifl_tls_watch *w, const char *where, bool 
                          iflow_error *err)
 {
   const char *alert = SSL_alert_desc_string_long(w->alert);
-  if (!ifl_tls_refused_credentials(w))
+  if (!refused_credentials(w))
     return ifl_fail(err, IFLOW_ETLS, "%s ended the TLS %s with the alert '%s'", where,
                     w->done ? "connection" : "handshake", alert);
   if (had_certificate)

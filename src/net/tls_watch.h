@@ -26,9 +26,6 @@ void ifl_tls_watch_init(struct ifl_tls_watch *w);
 /* w must live as long as every SSL made from ctx. */
 void ifl_tls_watch_install(struct ifl_tls_watch *w, SSL_CTX *ctx);
 
-/* Whether the server refused our client certificate, or the lack of one, with a fatal alert; it has
- * read nothing of a request then. */
-bool ifl_tls_refused_credentials(const struct ifl_tls_watch *w);
 /* The error for what was recorded: IFLOW_ETLSCREDENTIALS, ETLSEXPIRED, ETLSCHAIN, ETLSTRUST, ETLS
  * (another alert). Returns 0 and leaves err alone when nothing was. where: "host:port"; trust: the
  * trust file's path, or NULL for the system's directory; had_certificate: we own one. */

@@ -135,4 +135,35 @@ describe("two states in one process", function()
     ]])
     assert_clean(process.run { program, first, second })
   end)
+
+  -- The look-up goes on in a thread of libcurl's: its code must stay when the module goes.
+  it("may close the one whose name is still being asked for", function()
+    local first = dir:write("first.lua", [[
+      local core = require "iflow.core"
+      other()
+      core.task.run(function()
+        local _, err = core.http.request { url = "http://slow.example:1/", connect_timeout = 0.5 }
+        assert(err.code == "net.dns_timeout", err.code)
+      end)
+    ]])
+    local second = dir:write("second.lua", [[
+      local function threads()
+        local list <close> = assert(io.popen "ls /proc/$PPID/task | wc -l")
+        return list:read "n"
+      end
+      function after()
+        for _ = 1, 300 do
+          os.execute "sleep 0.1"
+          if threads() == 1 then return end
+        end
+        error "the look-up does not end"
+      end
+    ]])
+    local names = dir:file "names.so"
+    local build = process.run { "cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", names,
+      "spec/support/names.c", "-ldl" }
+    assert(build.code == 0, build.err)
+    assert_clean(process.run { program, first, second,
+      env = { LD_PRELOAD = names, ASAN_OPTIONS = "verify_asan_link_order=0:detect_leaks=0" } })
+  end)
 end)
