@@ -137,7 +137,7 @@ describe("a name", function()
   it("that nobody tells is told from that", function()
     fails("net.dns_timeout", "silence")
     fails("net.timeout", "silence, total")
-    assert.is_true(fails("net.dns_timeout", "silence, patient") < 30) -- not the whole of 60 s
+    assert.is_true(fails("net.dns_timeout", "silence, patient") < 30) -- before it gives up itself
   end)
 
   it("can be given up while it is asked for", function()

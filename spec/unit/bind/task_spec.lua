@@ -449,7 +449,7 @@ describe("sleep", function()
     local before = task.monotonic()
     for i = 1, 200 do spawn(sleep, (i % 5) / 100) end
     sleep(0.05)
-    assert.is_true(task.monotonic() - before < 10)
+    assert.is_true(task.monotonic() - before < 30)
   end))
 
   it("lets timers and sockets have their turn while tasks are always ready", async(function()
