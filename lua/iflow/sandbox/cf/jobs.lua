@@ -46,7 +46,9 @@ local function attend(self, job)
   self.tasks[job.guid] = core.task.spawn(function()
     core.task.sleep(math.max(0, job.due - self.tenant.now()))
     local ran, why = pcall(run, self, job)
-    if not ran then core.log.write("error", "sandbox", "a job failed: " .. tostring(why)) end
+    if not ran and not self.closed then -- else it was cut off, and goes on after the restart
+      core.log.write("error", "sandbox", "a job failed: " .. tostring(why))
+    end
     self.tasks[job.guid] = nil
   end)
 end
@@ -119,7 +121,9 @@ function jobs:resume()
   return resources
 end
 
+--- Cuts off what is being done; the next start goes on with it.
 function jobs:close()
+  self.closed = true
   for _, task in pairs(self.tasks) do
     if task ~= core.task.current() then task:cancel() end
   end

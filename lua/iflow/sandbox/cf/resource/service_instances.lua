@@ -88,8 +88,8 @@ function instances.create(cf)
   if refused then return refused end
   local plan = plans.by_guid(message.related(body, "service_plan"))
   if not plan then
-    return cf:unprocessable "Invalid service plan. Ensure that the service plan exists, is "
-      .. "available, and you have access to it."
+    return cf:unprocessable("Invalid service plan. Ensure that the service plan exists, is "
+      .. "available, and you have access to it.")
   end
   local instance, err = cf.tenant.broker:new_instance(body.name, plan.name)
   if not instance then return cf:unprocessable(err.message) end
