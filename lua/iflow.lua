@@ -7,6 +7,7 @@
 --   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
 --   iflow.json, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
 --   iflow.all, iflow.channel, iflow.semaphore, iflow.timeout   several tasks at once
+--   iflow.args                  values of `iflow run --set name=value`
 --   iflow.sender, iflow.retry   what is sent where, and how often (lua/iflow/sender.lua)
 --   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
 --   iflow.reject, iflow.done, iflow.retry_after      what handlers answer (lua/iflow/verdict.lua)
@@ -35,6 +36,7 @@ local words = { reject = true, done = true, retry_after = true }
 local iflow = { version = core.version }
 
 local function load_name(name)
+  if name == "args" then return require("iflow.registry").current().args end
   if functions[name] then return core[functions[name]][name] end
   if submodules[name] then return core[name] end
   if modules[name] then return require("iflow." .. name) end
@@ -54,7 +56,7 @@ return setmetatable(iflow, {
   __index = function(self, name)
     local value = load_name(name)
     if value == nil then refuse(name) end
-    rawset(self, name, value)
+    if name ~= "args" then rawset(self, name, value) end
     return value
   end,
 })

@@ -3,8 +3,8 @@
 
 local registry = {}
 
---- A new, empty one.
-function registry.new() return { senders = {}, names = {} } end
+--- A new, empty one. args: what `--set` gave, the script's iflow.args.
+function registry.new(args) return { senders = {}, names = {}, args = args or {} } end
 
 local current = registry.new()
 

@@ -34,6 +34,7 @@
 local check = require("iflow.sender.definition").check
 local core = require "iflow.core"
 local definition = require "iflow.sender.definition"
+local errors = require "iflow.error"
 local message = require "iflow.message"
 local new_bucket = require "iflow.sender.bucket"
 local new_order = require "iflow.sender.order"
@@ -83,6 +84,20 @@ local function check_waits(name, level)
     :format(name), level + 1)
 end
 
+local function open_tenant(self, options)
+  local tenants = require "iflow.tenant"
+  if options.service_key == nil and tenants.defaults.service_key == nil then
+    return nil, errors { code = "usage.invalid",
+      message = ("the sender '%s' (%s) has no service_key"):format(self.name, self.place),
+      hint = "set the option there; with iflow run, --service-key or IFLOW_SERVICE_KEY does it, too" }
+  end
+  local ok, tenant, err = pcall(tenants, options)
+  if ok then return tenant, err end
+  if errors.is(tenant) then error(tenant, 0) end -- cancelled
+  return nil, errors { code = "usage.invalid", message = ("the sender '%s' (%s): %s"):format(
+    self.name, self.place, (tostring(tenant):gsub("^[^:]*:%d+: ", ""))) }
+end
+
 --- Its tenant, opened when it is first needed: true, or nil, err.
 function sender:open()
   if self.tenant then return true end
@@ -93,7 +108,7 @@ function sender:open()
   if self.options.concurrency > 64 then
     options.connections = options.connections or self.options.concurrency
   end
-  local tenant, err = require "iflow.tenant" (options)
+  local tenant, err = open_tenant(self, options)
   if not tenant then return nil, err end
   self.tenant_base = options.url or tenant.service_key.url or ""
   self.tenant = tenant
@@ -125,6 +140,7 @@ end
 function sender:send(payload)
   defined(self, 2)
   check_waits("send", 2)
+  self.used = true
   local msg = message.of(payload)
   local ok, err = self:open()
   if not ok then return nil, err end
@@ -158,6 +174,7 @@ end
 function sender:send_all(source, options)
   defined(self, 2)
   check_waits("send_all", 2)
+  self.used = true
   options = options or {}
   suggest.check_keys(options, { "progress", "each" })
   local following = iterate(source)

@@ -4,8 +4,8 @@
  *   reader:read([n]) -> 1 to n bytes (256 KiB), nil at the end | nil, err    (waits in a task)
  *   reader:size() -> bytes of a regular file, or nil;  reader:position() -> bytes read so far
  *   reader:close()                               also when it is collected or its variable is closed
- * One read at a time. Opening a named pipe does not wait for its writer. A pipe whose writer is silent keeps nobody from ending: the thread looks every
- * fifth of a second whether it is still wanted. */
+ * One read at a time. Opening a named pipe does not wait for its writer, and a silent writer keeps
+ * nobody from ending: the thread looks every fifth of a second whether it is still wanted. */
 #include "bind/file_reader.h"
 
 #include "base/error.h"

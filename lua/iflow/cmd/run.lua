@@ -1,7 +1,10 @@
 -- run.lua -- iflow run SCRIPT: executes a Lua script inside iflow.run, with strict globals. The
 -- exit code is what the script returns (an integer; nothing or true is 0, false is 1), or that of
--- the error it returned as `nil, err` or did not catch.
+-- the error it returned as `nil, err` or did not catch. With --sender, one of its senders sends a
+-- file afterwards (cli/sender.lua).
 local errors = require "iflow.error"
+local registry = require "iflow.registry"
+local senders = require "iflow.cli.sender"
 local strict = require "iflow.strict"
 local tenants = require "iflow.cli.tenant"
 
@@ -36,24 +39,109 @@ local function result_of(first, second)
     math.type(first) and tostring(first) or "a " .. type(first))
 end
 
+-- name=value words -> the table iflow.args.
+local function values_of(words)
+  local values = {}
+  for _, word in ipairs(words or {}) do
+    local name, value = word:match "^([%a_][%w_%-]*)=(.*)$"
+    if not name then
+      return nil, errors { code = "usage.invalid", message = ("--set takes NAME=VALUE, got '%s'")
+        :format(word) }
+    end
+    values[name] = value
+  end
+  return values
+end
+
+-- A script that only defines senders has done nothing yet: tells what can be done with it.
+local function list_senders(defined, path, out)
+  local rows, values = {}, {}
+  for i, name in ipairs(defined.names) do
+    local sender = defined.senders[name]
+    local to = type(sender.options.to) == "string" and sender.options.to or "(a function)"
+    rows[i] = { name, to, sender.place }
+    values[i] = { name = name, to = to, place = sender.place }
+  end
+  out:result(function() out:table({ "sender", "to", "defined at" }, rows) end, { senders = values })
+  out:note(("nothing was sent; to send a file: iflow run %s --sender %s --input FILE"):format(path,
+    defined.names[1]))
+  return 2
+end
+
+local function only_defines(defined, ...)
+  if #defined.names == 0 or select("#", ...) > 0 then return false end
+  for _, name in ipairs(defined.names) do
+    if defined.senders[name].used then return false end
+  end
+  return true
+end
+
+-- What comes after the script itself has run without an error.
+local function after_script(args, out, defined, ...)
+  if args.sender then
+    local code, err = result_of(...)
+    if not code then return nil, err end
+    local sender
+    sender, err = senders.find(defined, args.sender)
+    if not sender then return nil, err end
+    return senders.run(sender, args, out)
+  end
+  if only_defines(defined, ...) then return list_senders(defined, args.script, out) end
+  return result_of(...)
+end
+
+local function check_words(args)
+  if args.limit and args.limit < 1 then
+    return nil, errors { code = "usage.invalid", message = "--limit takes a number from 1 on" }
+  end
+  if args.sender then return true end
+  for _, name in ipairs { "input", "again", "dry_run", "limit", "rejects" } do
+    if args[name] then
+      return nil, errors { code = "usage.invalid", message = ("--%s needs --sender NAME"):format(
+        (name:gsub("_", "-"))) }
+    end
+  end
+  return true
+end
+
 local function run(args, out)
-  local chunk, err = load_script(args.script, args.arg)
+  local ok, err = check_words(args)
+  if not ok then return nil, err end
+  local values
+  values, err = values_of(args.set)
+  if not values then return nil, err end
+  local chunk
+  chunk, err = load_script(args.script, args.arg)
   if not chunk then return nil, err end
   set_paths(args.script)
   require "iflow.tenant".defaults = tenants.settings(args, out)
-  return result_of(chunk(table.unpack(args.arg)))
+  local defined = registry.new(values)
+  registry.install(defined)
+  return after_script(args, out, defined, chunk(table.unpack(args.arg)))
 end
 
 return {
   name = "run",
-  summary = "run a Lua script once",
-  description = "Runs SCRIPT, a plain Lua 5.4 script that may wait: iflow.tenant and its calls, "
+  summary = "run a Lua script once, or send a file with one of its senders",
+  description = "Runs SCRIPT, a plain Lua 5.4 script that may wait: iflow.tenant, iflow.sender, "
     .. "iflow.sleep and so on work without further ado. Undeclared globals are errors. What the "
     .. "script does not tell iflow.tenant itself comes from the tenant options. The exit code is "
-    .. "the integer the script returns, or that of the error it ends with.",
+    .. "the integer the script returns, or that of the error it ends with. With --sender, the "
+    .. "script is run first and then its sender sends the input; the exit code tells how that "
+    .. "ended. A script that only defines senders, run without --sender, lists them.",
   arguments = { { "script", help = "the Lua file" } },
   rest = { "arg", owner = "the script", help = "arguments of the script, its table arg" },
-  options = tenants.with {},
+  options = tenants.with {
+    { "--sender", value = "NAME", help = "send with this sender of the script" },
+    { "--input", value = "FILE", help = "what to send: a file, - for standard input" },
+    { "--again", value = "FILE", help = "send what an earlier run wrote down as not delivered" },
+    { "--dry-run", flag = true, help = "send nothing, show what would be sent" },
+    { "--limit", value = "N", type = "integer", help = "send at most so many messages" },
+    { "--rejects", value = "FILE",
+      help = "where to write what was not delivered (default: NAME.rejected-TIME.jsonl)" },
+    { "--set", value = "NAME=VALUE", multiple = true,
+      help = "a value for the script, its iflow.args.NAME" },
+  },
   error_code = "script.failed",
   run = run,
 }

@@ -133,13 +133,18 @@ local function attempts(sender, msg, call)
   end
 end
 
-local function in_order(sender, msg)
+--- The call that a message becomes (options of tenant:call), or nil and an error that rejects it.
+function delivery.prepare(sender, msg)
   local call, err = guarded(request.of, sender.options, msg)
-  if not call then
-    err = with_place(msg, err)
-    err.outcome = err.outcome or "rejected"
-    return nil, err
-  end
+  if call then return call end
+  err = with_place(msg, err)
+  err.outcome = "rejected"
+  return nil, err
+end
+
+local function in_order(sender, msg)
+  local call, err = delivery.prepare(sender, msg)
+  if not call then return nil, err end
   return attempts(sender, msg, call)
 end
 

@@ -55,7 +55,8 @@ end
 
 -- What comes out of the transforms.
 function sending:sink(msg)
-  if self.summary.stopped then transform.stop() end
+  if self.summary.stopped or self.taken == self.limit then transform.stop() end
+  self.taken = self.taken + 1
   if self.dry then return self.dry(msg) end
   self:start(self.held)
   self.held = nil
@@ -78,10 +79,10 @@ end
 
 --- Takes one message; waits when too many are under way. False: the sending was stopped.
 function sending:push(msg, at)
-  if self.summary.stopped then return false end
+  if self.summary.stopped or self.taken == self.limit then return false end
   local ok, err = xpcall(self.pipeline.push, function(e) return e end, self.pipeline, msg, at)
   if not ok and not transform.is_stop(err) then error(err, 0) end
-  return ok and not self.summary.stopped
+  return ok and not self.summary.stopped and self.taken ~= self.limit
 end
 
 --- No more messages: waits until all have ended. Returns the summary.
@@ -103,10 +104,12 @@ function sending:finish()
 end
 
 --- options: each(msg, answer, err, at) is told of every end; dry(msg) takes messages instead of the
--- endpoint; holds: the last message is delivered in the caller's own task (for one message).
+-- endpoint; limit: no more messages than this; holds: the last message is delivered in the caller's
+-- own task (for one message).
 return function(sender, options)
   local self = setmetatable({ sender = sender, children = {}, summary = new_summary(),
     each = options.each, dry = options.dry, holds = options.holds,
+    limit = options.limit, taken = 0,
     retried_before = sender.retried, window = new_semaphore(sender.options.concurrency * WINDOW),
   }, sending)
   self.pipeline = transform.pipeline(sender.options.transform,
