@@ -5,7 +5,6 @@ local assignments = require "iflow.cmd.sandbox.assignments"
 local client = require "iflow.sandbox.client"
 local core = require "iflow.core"
 local errors = require "iflow.error"
-local json = require "iflow.json"
 local settings = require "iflow.sandbox.settings"
 
 local READY_WAIT = 15 -- seconds for a sandbox in the background to answer
@@ -175,7 +174,7 @@ local stop = {
   end,
 }
 
--- deploy, log -------------------------------------------------------------------------------
+-- deploy -----------------------------------------------------------------------------------------
 
 local deploy = {
   name = "deploy",
@@ -195,42 +194,15 @@ local deploy = {
   end,
 }
 
-local function time(seconds)
-  return seconds and os.date("%Y-%m-%d %H:%M:%S", math.floor(seconds))
-end
-
-local log = {
-  name = "log",
-  summary = "show the messages a sandbox processed",
-  options = { dir_option },
-  run = function(args, out)
-    local sb, err = client.open(args.dir)
-    if not sb then return nil, err end
-    local entries
-    entries, err = sb:log()
-    if not entries then return nil, err end
-    if out.json_mode then
-      out:json(json.array(entries))
-      return 0
-    end
-    local rows = {}
-    for i, entry in ipairs(entries) do
-      rows[i] = { entry.id, time(entry.started), entry.flow, entry.status, entry.http_status,
-                  entry.error }
-    end
-    out:table({ "message id", "started", "flow", "status", "http", "error" }, rows)
-    return 0
-  end,
-}
-
 return {
   name = "sandbox",
   summary = "run the embedded tenant and deploy flows into it",
   description = "A tenant on this machine, true to SAP's documented behaviour, to write, test and "
     .. "show senders without an SAP account.",
-  commands = { start, stop, deploy, require "iflow.cmd.sandbox.undeploy", log,
-               require "iflow.cmd.sandbox.role", require "iflow.cmd.sandbox.trust",
-               require "iflow.cmd.sandbox.settings", require "iflow.cmd.sandbox.rotate",
-               require "iflow.cmd.sandbox.worker", require "iflow.cmd.sandbox.cf_user",
+  commands = { start, stop, deploy, require "iflow.cmd.sandbox.undeploy",
+               require "iflow.cmd.sandbox.log", require "iflow.cmd.sandbox.role",
+               require "iflow.cmd.sandbox.trust", require "iflow.cmd.sandbox.settings",
+               require "iflow.cmd.sandbox.rotate", require "iflow.cmd.sandbox.worker",
+               require "iflow.cmd.sandbox.cf_user",
                (require "iflow.cmd.sandbox.fault") }, -- one value of the two
 }

@@ -36,7 +36,8 @@ function decisions:note(request, answer, began)
     number = self.last, time = self.now(), seconds = core.task.monotonic() - began,
     host = request.kind, method = request.method, path = plain(request.target:match "^[^?]*"),
     status = not answer.abort and answer.status or nil,
-    rule = plain(answer.rule or "answered"), client_id = caller and caller.client_id,
+    rule = plain(answer.rule or request.kind .. ": answered"),
+    client_id = caller and caller.client_id,
     flow = flow and flow.name, message_id = request.message_id,
   }
   self.events[self.last - KEPT] = nil

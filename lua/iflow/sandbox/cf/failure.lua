@@ -36,8 +36,9 @@ end
 function failure.answer(title, detail, headers)
   headers = headers or {}
   headers["Content-Type"] = "application/json; charset=utf-8"
-  return { status = KINDS[title][1], headers = headers,
-           body = assert(core.json.encode { errors = { failure.entry(title, detail) } }) }
+  local entry = failure.entry(title, detail)
+  return { status = KINDS[title][1], headers = headers, rule = "cf: " .. entry.detail,
+           body = assert(core.json.encode { errors = { entry } }) }
 end
 
 return failure
