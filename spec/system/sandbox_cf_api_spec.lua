@@ -329,6 +329,13 @@ describe("requests", function()
     assert.same({ 404, "unknown_route" }, { answer.status, answer.headers["x-cf-routererror"] })
   end))
 
+  it("are served under one plain name, too", with(function(sb, cf)
+    assert.equal(sb.endpoints.cf, sb.endpoints.cf_uaa)
+    assert.matches("^https://localhost:", sb.endpoints.cf)
+    local _, guid = cf:create_instance "orders"
+    assert.equal(200, cf:get(INSTANCES .. "/" .. guid).status)
+  end, { hostname = "localhost" }))
+
   it("without a token learn where everything is", with(function(sb)
     local links = cf_support.stranger(sb):get("/").body.links
     assert.same({ sb.endpoints.cf .. "/v3", sb.endpoints.cf_uaa, sb.endpoints.cf_uaa },

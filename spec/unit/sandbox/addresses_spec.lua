@@ -2,7 +2,7 @@ local addresses = require "iflow.sandbox.addresses"
 
 local function with_ports(hostname)
   local a = addresses.new(hostname)
-  a.ports = { token = 7001, token_cert = 7002, runtime = 7003, api = 7004 }
+  a.ports = { token = 7001, token_cert = 7002, runtime = 7003, api = 7004, cf = 7005 }
   return a
 end
 
@@ -15,6 +15,21 @@ describe("addresses", function()
     assert.equal("https://acme-dev.it-cpi001.localhost:7004", a:url "api")
     assert.equal("https://acme-dev.authentication.cert.localhost:7002/oauth/token",
                  a:token_url(true))
+  end)
+
+  it("are two at the platform, on one port", function()
+    local a = with_ports()
+    assert.equal("https://api.cf.localhost:7005", a:url "cf")
+    assert.equal("https://uaa.cf.localhost:7005", a:uaa_url())
+    assert.same({ "api", "uaa", "uaa" }, { a:cf_place "API.cf.localhost:7005",
+                                           a:cf_place "uaa.cf.localhost",
+                                           a:cf_place "login.cf.localhost" })
+    assert.is_nil(a:cf_place "localhost:7005") -- either
+    assert.is_true(a:accepts("cf", "uaa.cf.localhost:7005"))
+    assert.is_false(a:accepts("cf", "acme-dev.cf.localhost"))
+    assert.is_false(a:accepts("api", "api.cf.localhost"))
+    a = with_ports "box.example"
+    assert.equal("https://box.example:7005", a:uaa_url())
   end)
 
   it("take another name for clients that cannot resolve them", function()
@@ -44,7 +59,7 @@ describe("addresses", function()
     for _, san in ipairs(with_ports("box.example"):sans()) do sans[san] = true end
     for _, san in ipairs { "DNS:localhost", "IP:127.0.0.1", "DNS:box.example",
                            "DNS:acme-dev.authentication.cert.localhost",
-                           "DNS:*.it-cpi001-rt.localhost" } do
+                           "DNS:*.it-cpi001-rt.localhost", "DNS:*.cf.localhost" } do
       assert.is_true(sans[san], san)
     end
   end)
