@@ -5,12 +5,13 @@
 --
 -- Fields, all optional:
 --   id            the same on every attempt, also after a crash; the sender gives one if it is nil
---   data          the parsed message, a Lua value: a message has data or a body, never both
+--   data          the parsed message, a Lua value
 --   body          its bytes: a string; { file = path }; or a function that returns the next piece
 --                 at each call, nil at the end (then it can be read once)
 --   headers       HTTP headers of its own, name -> value
 --   content_type  of the body
 --   attempt       0 before the first attempt, then its number
+--   encoded_by    number of the step that made the body of the data; set by the chain of transforms
 --   source        where it comes from: { file = "orders.csv", line = 12, record = 11 }; every error
 --                 about the message names it
 
@@ -62,9 +63,6 @@ end
 function module.new(given)
   check_keys(given, is_field, fields)
   check_body(given.body, 2)
-  if given.body ~= nil and given.data ~= nil then
-    error("a message has data or a body, not both", 2)
-  end
   local self = copy(given)
   self.headers, self.source, self.attempt = copy(given.headers), copy(given.source),
     given.attempt or 0
@@ -86,16 +84,17 @@ function module.of(payload, source)
   error("a message, a string, a table or an iterator of pieces is expected, got " .. kind, 3)
 end
 
---- A copy with some fields changed; the others are inherited. New data takes the place of the body,
--- and the other way round. `line` and `record` change the source; id = false drops the id, for one
--- of several messages that are made of this one.
+--- A copy with some fields changed; the others are inherited. New data takes the place of the body.
+-- A new body does not take that of the data it was made of: functions of the message still see
+-- them, but what is sent is the body. `line` and `record` change the source; id = false drops the
+-- id, for one of several messages that are made of this one.
 function message:with(change)
   check_keys(change, is_change, changes)
   check_body(change.body, 2)
   local new = copy(self)
   new.headers, new.source = copy(change.headers or self.headers), copy(self.source)
   if change.data ~= nil then new.data, new.body = change.data, nil end
-  if change.body ~= nil then new.data, new.body = nil, change.body end
+  if change.body ~= nil then new.body = change.body end
   if change.content_type ~= nil then new.content_type = change.content_type end
   if change.id ~= nil then new.id = change.id or nil end
   new.source.line = change.line or new.source.line

@@ -113,6 +113,8 @@ local function make_emit(self, at)
   return function(msg, err)
     if err ~= nil then return self.reject(msg, about(msg, err), at) end
     if not is_message(msg) then error("emit takes a message", 2) end
+    -- The step that makes bytes of data: a message that is refused later can start from there.
+    if msg.body == nil then msg.encoded_by = nil else msg.encoded_by = msg.encoded_by or at end
     if not following then return self.sink(msg) end
     return self:step(at + 1, following.run, msg, emit)
   end

@@ -3,38 +3,82 @@ $ iflow sandbox start --dir sb --detach >/dev/null && iflow sandbox deploy $ROOT
 > orders  /http/orders
 > orders  integration-flow  ESBMessaging.send
 > key.json
-$ iflow run $ROOT/scripts/senders/orders.lua --service-key key.json --cacert sb/ca.pem
-> 64 sent, 64 delivered, 0 rejected, 0 to retry, 0 in doubt
-> first message id AG…, last AG…
+$ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; iflow run $ROOT/scripts/senders/orders.lua --sender orders --input $ROOT/scripts/senders/data/orders.csv
+> orders: 64 delivered, 0 rejected, 0 in doubt, 0 left to retry; 0 retried; … a second
 
 # The flow saw every order once, as it is in the file: quotes, line breaks, umlauts.
 $ iflow sandbox log --dir sb | grep -c COMPLETED
 > 64
 
-# An order that the flow refuses is named; the rest goes on.
-$ printf 'order,customer,material,quantity,unit,requested\n1,c,"m ""x"", y\nz",2,PCE,d\n2,c,,2,PCE,d\n' >two.csv
-$ iflow run $ROOT/scripts/senders/orders.lua --service-key key.json --cacert sb/ca.pem -- two.csv --json
-> {"delivered":1,"first":"AG…","in_doubt":0,"last":"AG…","refused":0,"rejected":1,"retryable":0,"sent":2}
-! order 2: call.rejected: …the order has no 'material'…
-= 1
-$ printf 'order\n"1\n' >broken.csv; iflow run $ROOT/scripts/senders/orders.lua --service-key key.json --cacert sb/ca.pem -- broken.csv
-! iflow run: script.failed: …/orders.lua:…: the quote at byte 7 is never closed
-! …
+# Run without --sender, it tells what it has.
+$ iflow run $ROOT/scripts/senders/orders.lua
+> sender  to            defined at
+> orders  /http/orders  …/orders.lua:…
+! nothing was sent; to send a file: iflow run …/orders.lua --sender orders --input FILE
 = 2
-$ iflow run $ROOT/scripts/senders/orders.lua --service-key key.json --cacert sb/ca.pem -- none.csv
-! iflow run: script.failed: …none.csv: No such file or directory
+$ export IFLOW_SERVICE_KEY=key.json; iflow run $ROOT/scripts/senders/orders.lua --sender order --input x
+! iflow run: usage.invalid: the script defines no sender 'order', did you mean 'orders'?
+!   what to do: it defines: orders
+= 2
+
+# Nothing is sent, but shown.
+$ printf 'order,customer,material,quantity,unit,requested\n1,c,"m ""x"", y\nz",2,PCE,d\n2,c,,2,PCE,d\n3,c,m,2\n' >two.csv; iflow run $ROOT/scripts/senders/orders.lua --sender orders --input two.csv --dry-run --limit 1
+> # two.csv:2 (record 1)
+> POST /http/orders
+> Content-Type: application/json
+> SAP_ApplicationID: 1
+> 
+> {…"material":"m \"x\", y\nz",…}
+> 
+> orders: 1 would be sent, 0 rejected
+
+# What is rejected, by a transform or by the flow, is named and written down; the rest goes on.
+$ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; iflow run $ROOT/scripts/senders/orders.lua --sender orders --input two.csv --rejects bad.jsonl --json
+> {"delivered":1,…"in_doubt":0,…"left_to_retry":0,…"rejected":2,"retried":0,…"sent":3,"skipped":0}
+! …
+! rejected: transform.invalid: two.csv:5 (record 3): 4 fields where 6 are expected …
+! …
+! orders: 2 not delivered, written to bad.jsonl; mend them there and send them with --again
+= 1
+$ stat -c %a bad.jsonl; grep -c . bad.jsonl
+> 600
+> 2
+
+# Mended, they are sent again, and only they.
+$ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; sed -i 's/3,c,m,2/3,c,m,2,PCE,d/; s/"data":{/&"material":"m",/' bad.jsonl; iflow run $ROOT/scripts/senders/orders.lua --sender orders --again bad.jsonl
+> orders: 2 delivered, 0 rejected, 0 in doubt, 0 left to retry; 0 retried; … a second
+$ iflow sandbox log --dir sb | grep -c COMPLETED
+> 68
+$ echo '{"message":{}}' >none.jsonl; export IFLOW_SERVICE_KEY=key.json; iflow run $ROOT/scripts/senders/orders.lua --sender orders --again none.jsonl
+! iflow run: usage.invalid: none.jsonl:1: the message has neither 'data' nor 'body'
 ! …
 = 2
 
-# Refused credentials end the run before the first order; a tenant that is down leaves all to retry.
-$ sed 's/"clientid": "sb-/&x/' key.json >other.json; iflow run $ROOT/scripts/senders/orders.lua --service-key other.json --cacert sb/ca.pem
-! iflow run: token.rejected: …
+# Input that is no CSV, or not there.
+$ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; printf 'order\n"1\n' >broken.csv; iflow run $ROOT/scripts/senders/orders.lua --sender orders --input broken.csv --rejects broken.jsonl
+> orders: 0 delivered, 1 rejected, …
+! rejected: transform.invalid: broken.csv:2 …
+! orders: 1 not delivered, written to broken.jsonl; mend them there and send them with --again
+= 1
+$ export IFLOW_SERVICE_KEY=key.json; iflow run $ROOT/scripts/senders/orders.lua --sender orders --input none.csv
+! iflow run: file.not_found: cannot read 'none.csv': No such file or directory
+! …
+= 2
+
+# Standard input, and an input without an end that is read in time with the sending.
+$ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; printf 'order,customer,material,quantity,unit,requested\n9,c,m,2,PCE,d\n' | iflow run $ROOT/scripts/senders/orders.lua --sender orders --input -
+> orders: 1 delivered, 0 rejected, …
+
+# Refused credentials end the run; a tenant that is down leaves all to retry.
+$ sed 's/"clientid": "sb-/&x/' key.json >other.json; iflow run $ROOT/scripts/senders/orders.lua --sender orders --input two.csv --service-key other.json --cacert sb/ca.pem --rejects other.jsonl
+> orders: 0 delivered, …
+! …
+! orders: stopped, what follows was not read: token.rejected: …
 ! …
 = 3
 $ iflow sandbox stop --dir sb
-$ iflow run $ROOT/scripts/senders/orders.lua --service-key key.json --cacert sb/ca.pem -- two.csv
-> 2 sent, 0 delivered, 0 rejected, 2 to retry, 0 in doubt
-> first message id unknown, last unknown
-! order 1: net.connect: …
-! order 2: net.connect: …
+$ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; head -2 $ROOT/scripts/senders/data/orders.csv >one.csv; iflow run $ROOT/scripts/senders/orders.lua --sender orders --input one.csv --rejects down.jsonl
+> orders: 0 delivered, 0 rejected, 0 in doubt, 1 left to retry; 3 retried; … a second
+! retryable: net.connect: …
+! …
 = 4

@@ -14,6 +14,7 @@ local core = require "iflow.core"
 local duration = require "iflow.duration"
 local new_waiters = require "iflow.waiters"
 
+local LOUD = 10        -- seconds of a pause that an operator should know of
 local PROBE_PAUSE = 30 -- seconds until the next probe, where there is no breaker to say it
 
 local gate = {}
@@ -51,9 +52,10 @@ end
 
 function destination:pause(seconds, err)
   local now = clock.monotonic()
-  if not self.open_at then
-    core.log.write("warn", "sender", ("%s is paused for %s: %s"):format(self.name,
-      duration.text(seconds), tostring(err)))
+  if not self.open_at or self.probing then
+    self.loud = seconds >= LOUD
+    core.log.write(self.loud and "warn" or "info", "sender", ("%s is paused for %s: %s"):format(
+      self.name, duration.text(seconds), tostring(err)))
   end
   self.open_at = math.max(self.open_at or 0, now + seconds)
   self.last_error = err
@@ -64,7 +66,7 @@ function gate:fine()
   local owner = self.owner
   owner:note(false)
   if not self.probe then return end
-  core.log.write("warn", "sender", owner.name .. " answers again")
+  core.log.write(owner.loud and "warn" or "info", "sender", owner.name .. " answers again")
   owner.open_at, owner.strikes, owner.last_error = nil, 0, nil
   forget(owner)
   owner:release(self)

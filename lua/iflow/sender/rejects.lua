@@ -2,10 +2,11 @@
 -- editor and sent again with `iflow run SCRIPT --sender NAME --again FILE`. Internal.
 --
 -- Each line is an object: "sender"; "outcome" ("rejected", "retryable", "in_doubt"); "error" with
--- code and message; "step": the transform that failed, absent when all of them had run; "message":
--- id, headers, content_type, source, and "data" (as it came into that step) or "body",
+-- code and message; "step": the transform to start with, absent when all of them had run;
+-- "message": id, headers, content_type, source, and "data" (as it came into that step) or "body",
 -- "body_base64" (when it is no UTF-8), "body_file". A message that failed in a step goes through it
--- again, one that the endpoint refused is sent as it was, with its id. Only the user can read it.
+-- again; one that the endpoint refused through the step that made its bytes, if it has data; else
+-- it is sent as it was. Its id stays. Only the user can read the file.
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
@@ -30,15 +31,17 @@ end
 
 local function line_of(name, msg, err, at)
   local fields = { id = msg.id, headers = next(msg.headers) and msg.headers or nil,
-    content_type = msg.content_type, source = next(msg.source) and msg.source or nil,
-    data = msg.data }
-  put_body(fields, msg)
-  local line = { sender = name, outcome = err.outcome, step = at, message = fields,
+    content_type = msg.content_type, source = next(msg.source) and msg.source or nil }
+  local line = { sender = name, outcome = err.outcome, message = fields,
     error = { code = err.code, message = err.message, status = err.status,
       message_id = err.message_id } }
+  -- Data are easier to mend than the bytes that were made of them.
+  line.step = at or msg.data ~= nil and msg.encoded_by or nil
+  if line.step and msg.data ~= nil then fields.data = msg.data else put_body(fields, msg) end
   local text = core.json.encode(line, { sort = true })
   if text then return text end
-  fields.data = nil -- it holds what JSON cannot: then at least where it came from is told
+  line.step, fields.data = at, nil -- they hold what JSON cannot
+  put_body(fields, msg)
   return assert(core.json.encode(line, { sort = true }))
 end
 
@@ -92,8 +95,8 @@ local function entry_of(path, number, text)
     sender = line.sender }
 end
 
---- All entries of such a file: { { message, step, outcome, sender }… }, or nil, err naming file and
--- line; then nothing is to be sent.
+--- All entries of such a file: { { message, step, outcome, sender }… }, or nil, err naming file
+-- and line; then nothing is to be sent.
 function rejects.read(path)
   local file, why = io.open(path, "rb")
   if not file then return nil, errors { code = "file.not_found", message = why } end

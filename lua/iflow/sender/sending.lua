@@ -30,12 +30,15 @@ local function tell(sender, outcome, msg, value)
     msg:where(), tostring(err)))
 end
 
+-- Errors with the exit code of a wrong configuration that say nothing about the next message.
+local of_one_message = { ["limit.exceeded"] = true, ["http.header"] = true,
+  ["call.body_failed"] = true, ["script.failed"] = true }
+
 -- Refused credentials and a wrong configuration would end every other message the same way.
 local function ends_all(err)
   local code = errors.exit_code(err)
   return code == 3 and err.code:match "^(%a+)%." ~= "call"
-    or code == 2 and err.code ~= "limit.exceeded" and err.code ~= "http.header"
-      and err.code ~= "call.body_failed"
+    or code == 2 and not of_one_message[err.code]
 end
 
 --- Writes down how a message ended, at: the step that it failed in, nil when it was sent.

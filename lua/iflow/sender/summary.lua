@@ -55,10 +55,10 @@ end
 
 --- The counts for --json.
 function summary:values()
-  return { delivered = self.delivered, rejected = self.rejected, in_doubt = self.in_doubt,
-    left_to_retry = self.retryable, skipped = self.skipped, retried = self.retried,
-    seconds = self.seconds, rate = self:rate(), first_message_id = self.first_id,
-    last_message_id = self.last_id }
+  return { sent = self:total(), delivered = self.delivered, rejected = self.rejected,
+    in_doubt = self.in_doubt, left_to_retry = self.retryable, skipped = self.skipped,
+    retried = self.retried, seconds = self.seconds, rate = self:rate(),
+    first_message_id = self.first_id, last_message_id = self.last_id }
 end
 
 --- One line for people.
