@@ -62,7 +62,8 @@ local function measure(self, message)
   if not limit then return message.data, 0 end
   local text, err = core.json.encode(message.data)
   if not text then
-    return nil, errors { code = "transform.invalid", message = "batch: " .. err.message, cause = err }
+    return nil, errors { code = "transform.invalid", message = "batch: " .. err.message,
+      cause = err }
   end
   return message.data, #text
 end
