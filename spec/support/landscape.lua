@@ -63,6 +63,11 @@ function class:key(type)
   return own
 end
 
+--- The "oauth" part of a secret key of an instance of its own: roles, plan ("integration-flow").
+function class:other_key(roles, plan)
+  return (sandbox.key(self.sb, "secret", { roles = roles, plan = plan })).oauth
+end
+
 --- Options of iflow.tenant for a key of the type; more can be given.
 function class:tenant_options(type, more)
   local key = self:key(type)

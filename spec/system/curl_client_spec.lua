@@ -26,8 +26,8 @@ local function bearer(land, body)
   return "@" .. land.dir:write("bearer", "Authorization: Bearer " .. answer.access_token .. "\n")
 end
 
-local function token_by_secret(land)
-  local oauth = land:key "secret".oauth
+local function token_by_secret(land, other)
+  local oauth = other or land:key "secret".oauth
   local status, body = curl(land, "-X", "POST", "-u", oauth.clientid .. ":" .. oauth.clientsecret,
     oauth.tokenurl .. "?grant_type=client_credentials")
   assert.equal(200, status)
@@ -109,6 +109,30 @@ describe("curl against the sandbox", function()
     assert.is_truthy(json.decode(body).error)
     status = curl(land, "-H", "Authorization: Bearer not.a.token", "-d", "x", orders_url(land))
     assert.equal(401, status)
+  end))
+
+  it("is told that a role is missing, and by no CSRF header", async(function()
+    local land <close> = landscape.open { csrf = true }
+    local token = token_by_secret(land, land:other_key { "Other.send" })
+    local status, _, headers = curl(land, "-H", token, "-d", "x", orders_url(land))
+    assert.same({ 403 }, { status, headers["x-csrf-token"] })
+  end))
+
+  it("looks up the message log of what it sent", async(function()
+    local land <close> = landscape.open()
+    local _, _, headers = curl(land, "-H", token_by_secret(land), "-H", "SAP_ApplicationID: PO-1",
+      "-d", "x", orders_url(land))
+    local id = headers.sap_messageprocessinglogid
+    local token = token_by_secret(land, land:other_key({ "MonitoringDataRead" }, "api"))
+    local logs = land.sb.endpoints.api .. "/api/v1/MessageProcessingLogs"
+    local status, body = curl(land, "-H", token, "-H", "Accept: application/json",
+      logs .. "('" .. id .. "')")
+    assert.same({ 200, "COMPLETED" }, { status, json.decode(body).d.Status })
+    status, body = curl(land, "-H", token, "-G", logs, "-d", "$format=json",
+      "--data-urlencode", "$filter=ApplicationMessageId eq 'PO-1'")
+    assert.same({ 200, id }, { status, json.decode(body).d.results[1].MessageGuid })
+    status, body = curl(land, "-H", token, logs .. "('" .. id .. "')/ErrorInformation/$value")
+    assert.same({ 204, "" }, { status, body })
   end))
 
   it("refuses the sandbox without its root", async(function()

@@ -27,4 +27,28 @@ describe("Python's http.client against the sandbox", function()
     assert.equal(404, got.missing.status)
     assert.equal(3, land.sb:counters().flows.orders)
   end))
+
+  it("plays the whole procedure: wrong secret, role and plan, CSRF, call, message log",
+    async(function()
+      local land <close> = landscape.open { hostname = "localhost", csrf = true }
+      local endpoints = land.sb.endpoints
+      local job = land.dir:write("job.json", assert(json.encode {
+        cafile = land.cacert, runtime = endpoints.runtime, api = endpoints.api,
+        own = land:key "secret".oauth, other = land:other_key { "Other.send" },
+        monitor = land:other_key({ "MonitoringDataRead" }, "api"),
+      }))
+      local run = process.run { "/usr/bin/python3", "spec/support/http_procedure.py", job }
+      assert.equal("", run.err)
+      local got = assert(json.decode(run.out))
+      local function status(step) return got[step].status end
+      assert.same({ 401, 403, 401, 403, 200, 403, 200, 200, 200 }, {
+        status "wrong secret", status "wrong role", status "wrong plan", status "no csrf",
+        status "fetch", status "no cookies", status "call", status "log", status "logs" })
+      assert.is_nil(got["wrong role"].headers["x-csrf-token"])
+      assert.equal("required", got["no csrf"].headers["x-csrf-token"])
+      assert.equal("an order", json.decode(got.call.body).body)
+      local id = got.call.headers.sap_messageprocessinglogid
+      assert.equal(id, json.decode(got.log.body).d.MessageGuid)
+      assert.equal(id, json.decode(got.logs.body).d.results[1].MessageGuid)
+    end))
 end)
