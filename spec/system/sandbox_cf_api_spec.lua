@@ -416,6 +416,47 @@ describe("lists", function()
     bad("names=%zz", "The query cannot be read")
   end))
 
+  it("bring along what they are asked to", with(function(_, cf)
+    fill(cf)
+    local offering = cf:get("/v3/service_offerings").body.resources[1]
+    for _, path in ipairs { "/v3/service_plans?", "/v3/service_plans/" .. cf:plan "api" .. "?" } do
+      assert.same({ service_offerings = { offering } },
+                  cf:get(path .. "include=service_offering").body.included)
+    end
+    local api = cf:plan "api"
+    local keys = cf:get(KEYS .. "?names=key-b&include=service_instance,app").body
+    assert.same({ {}, "b", api }, { keys.included.apps, keys.included.service_instances[1].name,
+      keys.included.service_instances[1].relationships.service_plan.data.guid })
+    local path = INSTANCES .. "?order_by=name&fields[service_plan]=guid,name"
+    local flow = cf:plan "integration-flow"
+    assert.same({ service_plans = { { guid = flow, name = "integration-flow" },
+                                    { guid = api, name = "api" } } }, cf:get(path).body.included)
+    local more = cf:get(INSTANCES .. "?names=b&fields%5Bservice_plan%5D=relationships."
+      .. "service_offering&fields[service_plan.service_offering]=name&fields[space]=guid"
+      .. "&fields[service_plan.service_offering.service_broker]=name"
+      .. "&fields[space.organization]=name").body
+    assert.same({ service_plans = { { relationships = { service_offering = {
+                    data = { guid = offering.guid } } } } },
+                  service_offerings = { { name = "it-rt" } }, spaces = { { guid = cf.space } },
+                  service_brokers = { { name = "it-broker" } },
+                  organizations = { { name = "acme" } } }, more.included)
+    assert.same({}, cf:get(INSTANCES .. "?names=no&fields[space]=guid").body.included.spaces)
+    assert.is_nil(cf:get(INSTANCES).body.included)
+    for query, why in pairs {
+      [INSTANCES .. "?include=app"] = "Unknown query parameter(s): 'include'",
+      [KEYS .. "?include=spaces"] = "Invalid included resource: 'spaces'. Valid included resources "
+        .. "are: 'app', 'service_instance'",
+      [INSTANCES .. "?fields[space]=colour"] = "Fields valid keys for 'space' are: 'guid', 'name', "
+        .. "'relationships.organization'",
+      [INSTANCES .. "?fields[app]=guid"] = "Fields [app] is not a valid resource",
+    } do
+      local answer = cf:get(query)
+      assert.same({ 400, 10005 }, { answer.status, answer.body.errors[1].code })
+      assert.matches(why, answer.body.errors[1].detail, 1, true)
+    end
+    assert.equal(400, cf:get("/v3/spaces?include=organization").status)
+  end))
+
   it("show the catalogue, the space and the organization", with(function(_, cf)
     local plan = cf:get("/v3/service_plans?names=api").body.resources[1]
     assert.same(plan, cf:get(plan.links.self.href).body)

@@ -6,6 +6,7 @@ plans.OFFERING = {
   guid = "6d0ab3a9-5f3e-4c0c-9a61-7b7f0f3c9b10", name = "it-rt",
   id = "b1f5ad56-8b4d-4a0e-8a7e-0d1f6a6f0b02",
   description = "Process Integration Runtime: access to integration flows and to the OData API",
+  broker = { guid = "d3a0d1c5-0c35-4e5b-8f6e-6b1c2f4a7d33", name = "it-broker" },
 }
 
 -- Role templates of plan api (sap-reference 7.2).

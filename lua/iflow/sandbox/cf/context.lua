@@ -2,6 +2,7 @@
 --- how answers are made.
 local core = require "iflow.core"
 local failure = require "iflow.sandbox.cf.failure"
+local included = require "iflow.sandbox.cf.included"
 local message = require "iflow.sandbox.cf.message"
 local page = require "iflow.sandbox.cf.page"
 
@@ -38,15 +39,33 @@ function context:body(shape)
   return body
 end
 
---- A page of the list at path. See page.of for filters, present and named.
+-- An answer with what the query wants to be included. offers(list of resources): see included.of.
+local function with_included(self, body, fields, offers, resources)
+  local more, refused = included.of(fields, offers and offers(resources) or {})
+  if more == false then return refused end
+  body.included = more
+  return self:json(200, body)
+end
+
+--- A page of the list at path. See page.of for filters, present and named; offers: what can be
+--- included.
 function context:page(path, list, opts)
-  local fields, refused = page.check(self.request.query, opts.filters)
+  local known = included.known(opts.offers and opts.offers {})
+  local fields, refused = page.check(self.request.query, opts.filters, known, true)
   if not fields then return refused end
   opts.fields, opts.url = fields, self.url(path)
   local one
   one, refused = page.of(self.user.reads and list or {}, opts)
   if not one then return refused end
-  return self:json(200, one)
+  return with_included(self, one, fields, opts.offers, one.resources)
+end
+
+--- One resource. offers: what can be included.
+function context:one(resource, offers)
+  local known = included.known(offers and offers {})
+  local fields, refused = page.check(self.request.query, {}, known)
+  if not fields then return refused end
+  return with_included(self, resource, fields, offers, { resource })
 end
 
 -- The setting that shows the broker's refusal in the answer: the job is done at once.

@@ -14,6 +14,8 @@ end
 
 function filters.offering_names(_, words) return words[plans.OFFERING.name] == true end
 function filters.offering_guids(_, words) return words[plans.OFFERING.guid] == true end
+function filters.broker_names(_, words) return words[plans.OFFERING.broker.name] == true end
+function filters.broker_guids(_, words) return words[plans.OFFERING.broker.guid] == true end
 function filters.available(_, words) return words["true"] == true end
 
 --- By the plan of an item's instance. of(item) -> instance.

@@ -21,19 +21,21 @@ local function quoted(names) return "'" .. table.concat(names, "', '") .. "'" en
 
 local function bad(text, ...) return nil, failure.answer("BadQueryParameter", text:format(...)) end
 
---- Checks the fields of a query: those of a list, and the names of filters. Returns them, or nil
---- and an answer.
-function page.check(query, filters)
+--- Checks the fields of a query: those of a list (paged), the names of filters, and others that
+--- known(name) tells. Returns them, or nil and an answer.
+function page.check(query, filters, known, paged)
   local fields = web.form(query)
   if not fields then return bad "The query cannot be read" end
   local unknown = {}
   for name in pairs(fields) do
-    if not PAGING[name] and not filters[name] then unknown[#unknown + 1] = name end
+    if not (paged and PAGING[name]) and not filters[name] and not known(name) then
+      unknown[#unknown + 1] = name
+    end
   end
   table.sort(unknown)
   if unknown[1] then
     return bad("Unknown query parameter(s): %s. Valid parameters are: %s", quoted(unknown),
-               quoted(sorted_names(PAGING, filters)))
+               quoted(sorted_names(paged and PAGING or {}, filters)))
   end
   return fields
 end

@@ -89,6 +89,8 @@ function present.offering(tenant, url)
       plan_updateable = false, bindable = true, bindings_retrievable = false,
       instances_retrievable = tenant.settings.cf_parameters_retrievable,
       allow_context_updates = false } },
+    relationships = { service_broker = { data = { guid = offering.broker.guid,
+                                                  name = offering.broker.name } } },
     metadata = metadata {},
     links = { self = link(url, "/v3/service_offerings/" .. offering.guid),
               service_plans = link(url, "/v3/service_plans?service_offering_guids="

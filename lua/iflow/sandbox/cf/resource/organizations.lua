@@ -18,7 +18,7 @@ function organizations.show(cf, guid)
   if not cf.user.reads or guid ~= cf.tenant.platform:data().organization then
     return cf:not_found "Organization"
   end
-  return cf:json(200, present.organization(cf.tenant, cf.url))
+  return cf:one(present.organization(cf.tenant, cf.url))
 end
 
 return organizations

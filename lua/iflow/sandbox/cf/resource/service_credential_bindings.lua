@@ -4,6 +4,7 @@ local filters = require "iflow.sandbox.cf.filters"
 local find = require "iflow.sandbox.cf.find"
 local last_operation = require "iflow.sandbox.broker.last_operation"
 local message = require "iflow.sandbox.cf.message"
+local offers = require "iflow.sandbox.cf.offers"
 local present = require "iflow.sandbox.cf.present"
 
 local bindings = {}
@@ -22,7 +23,7 @@ local function instance_of(item) return item.instance end
 
 function bindings.list(cf)
   return cf:page("/v3/service_credential_bindings", find.keys(cf.tenant), {
-    named = true,
+    named = true, offers = offers.of_keys(cf),
     present = function(item) return present.key(item.key, item.instance, cf.url) end,
     filters = {
       names = filters.names, guids = filters.guids,
@@ -55,7 +56,7 @@ end
 function bindings.show(cf, guid)
   local key, more = visible(cf, guid)
   if not key then return more end
-  return cf:json(200, present.key(key, more, cf.url))
+  return cf:one(present.key(key, more, cf.url), offers.of_keys(cf))
 end
 
 -- Secrets are for those who may write; to others there is nothing here.

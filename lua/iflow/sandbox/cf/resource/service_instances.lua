@@ -4,6 +4,7 @@ local filters = require "iflow.sandbox.cf.filters"
 local find = require "iflow.sandbox.cf.find"
 local last_operation = require "iflow.sandbox.broker.last_operation"
 local message = require "iflow.sandbox.cf.message"
+local offers = require "iflow.sandbox.cf.offers"
 local plans = require "iflow.sandbox.broker.plans"
 local present = require "iflow.sandbox.cf.present"
 
@@ -26,7 +27,7 @@ local function itself(item) return item end
 function instances.list(cf)
   local data = cf.tenant.platform:data()
   return cf:page("/v3/service_instances", find.instances(cf.tenant), {
-    named = true,
+    named = true, offers = offers.of_instances(cf),
     present = function(instance) return present.instance(cf.tenant, instance, cf.url) end,
     filters = {
       names = filters.names, guids = filters.guids,
@@ -59,7 +60,7 @@ end
 function instances.show(cf, guid)
   local instance, refused = visible(cf, guid)
   if not instance then return refused end
-  return cf:json(200, present.instance(cf.tenant, instance, cf.url))
+  return cf:one(present.instance(cf.tenant, instance, cf.url), offers.of_instances(cf))
 end
 
 local function show_parameters(cf, guid)

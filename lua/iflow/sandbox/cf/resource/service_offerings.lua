@@ -11,6 +11,8 @@ function offerings.list(cf)
   return cf:page("/v3/service_offerings", { own }, {
     named = true, present = function() return present.offering(cf.tenant, cf.url) end,
     filters = { names = filters.names, guids = filters.guids, available = filters.available,
+                service_broker_names = filters.broker_names,
+                service_broker_guids = filters.broker_guids,
                 space_guids = filters.constant(function() return data.space end),
                 organization_guids = filters.constant(function() return data.organization end) },
   })
@@ -18,7 +20,7 @@ end
 
 function offerings.show(cf, guid)
   if guid ~= plans.OFFERING.guid then return cf:not_found "Service offering" end
-  return cf:json(200, present.offering(cf.tenant, cf.url))
+  return cf:one(present.offering(cf.tenant, cf.url))
 end
 
 return offerings

@@ -1,6 +1,7 @@
 --- /v3/service_plans: integration-flow and api.
 local filters = require "iflow.sandbox.cf.filters"
 local find = require "iflow.sandbox.cf.find"
+local offers = require "iflow.sandbox.cf.offers"
 local plans = require "iflow.sandbox.broker.plans"
 local present = require "iflow.sandbox.cf.present"
 
@@ -23,13 +24,14 @@ function service_plans.list(cf)
     list[i] = { name = plan.name, guid = plan.guid, created = data.created, plan = plan }
   end
   return cf:page("/v3/service_plans", list, {
-    named = true,
+    named = true, offers = offers.of_plans(cf),
     present = function(item) return present.plan(cf.tenant, item.plan, cf.url) end,
     filters = {
       names = filters.names, guids = filters.guids, available = filters.available,
       broker_catalog_ids = function(item, words) return words[item.plan.id] == true end,
       service_offering_names = filters.offering_names,
       service_offering_guids = filters.offering_guids,
+      service_broker_names = filters.broker_names, service_broker_guids = filters.broker_guids,
       service_instance_guids = of_instances(cf.tenant),
       space_guids = filters.constant(function() return data.space end),
       organization_guids = filters.constant(function() return data.organization end),
@@ -40,7 +42,7 @@ end
 function service_plans.show(cf, guid)
   local plan = plans.by_guid(guid)
   if not plan then return cf:not_found "Service plan" end
-  return cf:json(200, present.plan(cf.tenant, plan, cf.url))
+  return cf:one(present.plan(cf.tenant, plan, cf.url), offers.of_plans(cf))
 end
 
 return service_plans

@@ -19,7 +19,7 @@ function spaces.show(cf, guid)
   if not cf.user.reads or guid ~= cf.tenant.platform:data().space then
     return cf:not_found "Space"
   end
-  return cf:json(200, present.space(cf.tenant, cf.url))
+  return cf:one(present.space(cf.tenant, cf.url))
 end
 
 return spaces
