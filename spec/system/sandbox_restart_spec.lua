@@ -1,5 +1,6 @@
 -- What a restart and a kill leave: authority, instances, keys, tokens, flows, and the message log;
 -- and two sandboxes side by side, neither of which takes the other's credentials.
+local api_client = require "spec.support.api_client"
 local async = require "spec.support.async"
 local core = require "iflow.core"
 local client = require "iflow.sandbox.client"
@@ -91,6 +92,45 @@ describe("the log", function()
     end
     local sb <close> = support.start { dir = path }
     assert.equal(3, #sb:log())
+  end))
+end)
+
+describe("what the API tells", function()
+  it("is the same after a restart: logs with notes, and what can be deployed", async(function()
+    local dir <close> = process.tempdir()
+    local path = dir:file "sb"
+    local before, monitor
+    local flow = dir:write("noted.lua", [[return { name = "noted", address = "/noted", csrf = false,
+      process = function(exchange)
+        exchange:set_status("RETRY", "the receiver is away")
+        exchange:add_custom_header("po_number", exchange.body)
+        return 202, {}, ""
+      end }]])
+    local function logs(api)
+      return api:get("/MessageProcessingLogs", { ["$expand"] = "CustomHeaderProperties,Runs" }).body
+    end
+    do
+      local sb <close> = support.start { dir = path }
+      assert(sb:deploy(flow))
+      local bearer = support.bearer(sb, support.key(sb, "secret"))
+      assert(support.request(sb, "runtime", { method = "POST", path = "/http/noted", body = "4711",
+                                              headers = { Authorization = bearer } }))
+      monitor = api_client.open(sb, { "MonitoringDataRead", "WorkspaceArtifactsDeploy" })
+      before = logs(monitor)
+      assert.matches("RETRY", before)
+      assert.matches("4711", before)
+      assert(sb:undeploy "noted")
+    end
+    local sb <close> = support.start { dir = path }
+    monitor.sb = sb
+    assert.same(core.json.decode(before), core.json.decode(logs(monitor)))
+    local text = monitor:get(("/MessageProcessingLogs('%s')/ErrorInformation/$value"):format(
+      sb:log()[1].id))
+    assert.equal("the receiver is away", text.body)
+    assert.equal("0", monitor:get("/ServiceEndpoints/$count").body)
+    assert.equal(202, monitor:request("POST", api_client.target(
+      "/DeployIntegrationDesigntimeArtifact", { Id = "'noted'", Version = "'active'" })).status)
+    assert.equal("1", monitor:get("/ServiceEndpoints/$count").body)
   end))
 end)
 

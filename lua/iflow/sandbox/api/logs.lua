@@ -11,20 +11,36 @@ local function is_shown(tenant, entry)
     and (settings.log_retention == 0 or age < settings.log_retention * 86400)
 end
 
+-- Properties that are an entry's field by another name, and those that are made of it.
+local SAME = {
+  MessageGuid = "id", CorrelationId = "correlation_id", ApplicationMessageId = "application_id",
+  ApplicationMessageType = "application_type", PredecessorMessageGuid = "predecessor_id",
+  LogStart = "started", LogEnd = "ended", Sender = "sender_name", Receiver = "receiver_name",
+  IntegrationFlowName = "flow", Status = "status", TransactionId = "transaction_id",
+}
+local MADE = {
+  AlternateWebLink = function(entry, tenant)
+    return WEB_LINK:format(tenant.addresses:url("api"), entry.id)
+  end,
+  IntegrationArtifact = function(entry)
+    return { Id = entry.flow, Name = entry.flow, Type = "INTEGRATION_FLOW", PackageId = "Sandbox",
+             PackageName = "Sandbox" }
+  end,
+  LogLevel = function(entry) return entry.log_level or "INFO" end,
+  CustomStatus = function(entry) return entry.custom_status or entry.status end,
+  LocalComponentName = function() return "CPI_sandbox" end,
+}
+
+-- Properties are looked up when they are asked for: a query reads few of many logs.
+local record = {}
+
+function record.__index(self, name)
+  if SAME[name] then return self.entry[SAME[name]] end
+  return MADE[name] and MADE[name](self.entry, self.tenant)
+end
+
 local function record_of(tenant, entry)
-  return {
-    entry = entry,
-    MessageGuid = entry.id, CorrelationId = entry.correlation_id,
-    ApplicationMessageId = entry.application_id, ApplicationMessageType = entry.application_type,
-    PredecessorMessageGuid = entry.predecessor_id,
-    LogStart = entry.started, LogEnd = entry.ended, Sender = entry.sender_name,
-    Receiver = entry.receiver_name, IntegrationFlowName = entry.flow, Status = entry.status,
-    AlternateWebLink = WEB_LINK:format(tenant.addresses:url("api"), entry.id),
-    IntegrationArtifact = { Id = entry.flow, Name = entry.flow, Type = "INTEGRATION_FLOW",
-                            PackageId = "Sandbox", PackageName = "Sandbox" },
-    LogLevel = entry.log_level or "INFO", CustomStatus = entry.custom_status or entry.status,
-    TransactionId = entry.transaction_id, LocalComponentName = "CPI_sandbox",
-  }
+  return setmetatable({ entry = entry, tenant = tenant }, record)
 end
 
 --- All that are shown, oldest first.
@@ -80,8 +96,8 @@ end
 --- What of(entry) gives, of all that are shown.
 function logs.all(tenant, of)
   local list = {}
-  for _, record in ipairs(logs.list(tenant)) do
-    for _, item in ipairs(of(record.entry)) do list[#list + 1] = item end
+  for entry in tenant.log:each() do
+    for _, item in ipairs(is_shown(tenant, entry) and of(entry) or {}) do list[#list + 1] = item end
   end
   return list
 end
@@ -89,7 +105,7 @@ end
 --- The navigation back to the log.
 function logs.back(name)
   return { name = name, set = "MessageProcessingLogs", many = false,
-           read = function(tenant, record) return record_of(tenant, record.entry) end }
+           read = function(tenant, item) return record_of(tenant, item.entry) end }
 end
 
 return logs
