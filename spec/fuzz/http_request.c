@@ -131,15 +131,19 @@ static void on_request(void *payload, ifl_incoming *in)
     done(e);
 }
 
+/* Now and then the ports have run out: those of connections that ended rest for a second. */
 static int connect_to(int port)
 {
   struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-  struct linger reset = { .l_onoff = 1, .l_linger = 0 }; /* else ports would run out */
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
   addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) < 0) abort();
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  return fd;
+  for (int i = 0; i < 1000; i++) {
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0) return fd;
+    if (fd < 0 || errno != EADDRNOTAVAIL) abort();
+    close(fd);
+    usleep(10000);
+  }
+  abort();
 }
 
 static int answer_head(void *payload)
