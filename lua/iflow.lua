@@ -5,10 +5,11 @@
 --
 --   iflow.run(fn, ...)      drives the event loop until every task has ended (lua/iflow/task.lua)
 --   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
---   iflow.json, iflow.xml, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
+--   iflow.json, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
 --   iflow.all, iflow.channel, iflow.semaphore, iflow.timeout   several tasks at once
 --   iflow.args                  values of `iflow run --set name=value`
 --   iflow.sender, iflow.retry   what is sent where, and how often (lua/iflow/sender.lua)
+--   iflow.test                  tests next to the senders (lua/iflow/test.lua)
 --   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
 --   iflow.reject, iflow.done, iflow.retry_after      what handlers answer (lua/iflow/verdict.lua)
 --   iflow.error             what failures look like (lua/iflow/error.lua)
@@ -23,13 +24,12 @@ local functions = {
 }
 --- Submodules of the C core that are public as they are.
 local submodules = {
-  json = true, xml = true, secret = true, log = true, cert = true, service_key = true,
-  identity = true,
+  json = true, secret = true, log = true, cert = true, service_key = true, identity = true,
 }
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
   all = true, channel = true, error = true, message = true, retry = true, sandbox = true,
-  semaphore = true, sender = true, tenant = true, timeout = true, transform = true,
+  semaphore = true, sender = true, tenant = true, test = true, timeout = true, transform = true,
 }
 --- Words of one module, iflow.verdict, that stand alone.
 local words = { reject = true, done = true, retry_after = true }

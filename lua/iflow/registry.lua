@@ -1,10 +1,12 @@
---- What a script defines by name: its senders. Internal. `iflow run` puts a fresh one in place
+--- What a script defines: its senders and tests. Internal. `iflow run` puts a fresh one in place
 -- before it runs a script; a program that requires iflow has one for itself.
 
 local registry = {}
 
 --- A new, empty one. args: what `--set` gave, the script's iflow.args.
-function registry.new(args) return { senders = {}, names = {}, args = args or {} } end
+function registry.new(args)
+  return { senders = {}, names = {}, tests = {}, args = args or {} }
+end
 
 local current = registry.new()
 

@@ -7,7 +7,7 @@
 -- Options of iflow.retry, all of them optional:
 --   first        wait before the first repetition ("1s")
 --   factor       each further wait is this much longer (2)
---   max          no wait is longer ("10m")
+--   max          no wait is longer ("10m", or `first` when that is longer)
 --   attempts     attempts in all, the first one included (12)
 --   deadline     no attempt begins later than this after the first one (none)
 --   jitter       "full" (default): between 0 and the wait; "equal": between half of it and all;
@@ -149,9 +149,9 @@ local function new(_, options)
   if attempts ~= math.huge and not math.tointeger(attempts) then
     error("option 'attempts' must be a whole number", 2)
   end
+  local first = optional_duration(options, "first", 1, 2)
   return setmetatable({
-    first = optional_duration(options, "first", 1, 2),
-    max = optional_duration(options, "max", 600, 2),
+    first = first, max = optional_duration(options, "max", math.max(600, first), 2),
     factor = check_number(options, "factor", 1, 2, 2), attempts = attempts,
     deadline = optional_duration(options, "deadline", math.huge, 2),
     jitter = check_jitter(options.jitter, 2), conditions = conditions(options.on, 2),

@@ -86,10 +86,11 @@ end
 
 local function open_tenant(self, options)
   local tenants = require "iflow.tenant"
-  if options.service_key == nil and tenants.defaults.service_key == nil then
+  local known = tenants.override or tenants.defaults
+  if options.service_key == nil and known.service_key == nil then
     return nil, errors { code = "usage.invalid",
       message = ("the sender '%s' (%s) has no service_key"):format(self.name, self.place),
-      hint = "set the option there; with iflow run, --service-key or IFLOW_SERVICE_KEY does it, too" }
+      hint = "set the option there, or use --service-key with iflow run" }
   end
   local ok, tenant, err = pcall(tenants, options)
   if ok then return tenant, err end
@@ -110,7 +111,7 @@ function sender:open()
   end
   local tenant, err = open_tenant(self, options)
   if not tenant then return nil, err end
-  self.tenant_base = options.url or tenant.service_key.url or ""
+  self.tenant_base = tenant.service_key.url or ""
   self.tenant = tenant
   return true
 end

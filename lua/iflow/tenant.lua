@@ -49,6 +49,9 @@ local suggest = require "iflow.suggest"
 local module = {
   --- What iflow.tenant takes for options that it is not given: `iflow run` puts its own here.
   defaults = {},
+  --- What counts instead of any option that says where to and as whom, or nil: `iflow test` leads
+  -- all senders of a script to its sandbox.
+  override = nil,
 }
 
 local tenant = { __name = "iflow.tenant" }
@@ -167,8 +170,16 @@ end
 
 -- A tenant -------------------------------------------------------------------------------------
 
+-- Where to and as whom.
+local overridden = { "service_key", "identity", "cert", "key", "passphrase", "pass_file", "url",
+  "cacert", "proxy", "proxy_userpwd", "token_cache" }
+
 local function with_defaults(options)
   local out = copy(options, tenant_options)
+  if module.override then
+    for _, name in ipairs(overridden) do out[name] = module.override[name] end
+    return out
+  end
   for name, value in pairs(module.defaults) do
     if out[name] == nil then out[name] = value end
   end

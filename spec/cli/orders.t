@@ -28,7 +28,7 @@ $ printf 'order,customer,material,quantity,unit,requested\n1,c,"m ""x"", y\nz",2
 > Content-Type: application/json
 > SAP_ApplicationID: 1
 > 
-> {…"material":"m \"x\", y\nz",…}
+> {…"material":"m \"x\", y\nz"…}
 > 
 > orders: 1 would be sent, 0 rejected
 

@@ -4,29 +4,12 @@
 -- file afterwards (cli/sender.lua).
 local errors = require "iflow.error"
 local registry = require "iflow.registry"
+local scripts = require "iflow.cli.script"
 local senders = require "iflow.cli.sender"
-local strict = require "iflow.strict"
 local tenants = require "iflow.cli.tenant"
 
 local function failed(text, ...)
   return nil, errors { code = "script.failed", message = text:format(...) }
-end
-
-local function load_script(path, words)
-  local file, why = io.open(path, "rb")
-  if not file then return nil, errors { code = "file.not_found", message = why } end
-  file:close()
-  words[0] = path
-  local chunk
-  chunk, why = loadfile(path, "t", strict.environment { arg = words })
-  if not chunk then return failed("%s", why) end
-  return chunk
-end
-
--- Beside the usual places, require() finds what lies in the script's own directory.
-local function set_paths(path)
-  local dir = path:match "^(.*)/" or "."
-  package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, dir, dir)
 end
 
 -- What the script returned -> exit code, or nil, err.
@@ -37,20 +20,6 @@ local function result_of(first, second)
   if math.type(first) == "integer" and first >= 0 and first <= 255 then return first end
   return failed("the script returned %s; its result is an exit code: an integer from 0 to 255",
     math.type(first) and tostring(first) or "a " .. type(first))
-end
-
--- name=value words -> the table iflow.args.
-local function values_of(words)
-  local values = {}
-  for _, word in ipairs(words or {}) do
-    local name, value = word:match "^([%a_][%w_%-]*)=(.*)$"
-    if not name then
-      return nil, errors { code = "usage.invalid", message = ("--set takes NAME=VALUE, got '%s'")
-        :format(word) }
-    end
-    values[name] = value
-  end
-  return values
 end
 
 -- A script that only defines senders has done nothing yet: tells what can be done with it.
@@ -108,12 +77,12 @@ local function run(args, out)
   local ok, err = check_words(args)
   if not ok then return nil, err end
   local values
-  values, err = values_of(args.set)
+  values, err = scripts.values(args.set)
   if not values then return nil, err end
   local chunk
-  chunk, err = load_script(args.script, args.arg)
+  chunk, err = scripts.load(args.script, args.arg)
   if not chunk then return nil, err end
-  set_paths(args.script)
+  scripts.set_paths(args.script)
   require "iflow.tenant".defaults = tenants.settings(args, out)
   local defined = registry.new(values)
   registry.install(defined)

@@ -1,0 +1,44 @@
+-- script.lua -- loads a user's script as `iflow run` and `iflow test` do: strict globals, its own
+-- directory among the places of require.
+local errors = require "iflow.error"
+local strict = require "iflow.strict"
+
+local script = {}
+
+local function failed(text, ...)
+  return nil, errors { code = "script.failed", message = text:format(...) }
+end
+
+--- A function that runs the file with fresh globals, or nil, err. words: the script's table arg.
+function script.load(path, words)
+  local file, why = io.open(path, "rb")
+  if not file then return nil, errors { code = "file.not_found", message = why } end
+  file:close()
+  words[0] = path
+  local chunk
+  chunk, why = loadfile(path, "t", strict.environment { arg = words })
+  if not chunk then return failed("%s", why) end
+  return chunk
+end
+
+--- Beside the usual places, require() finds what lies in the script's own directory.
+function script.set_paths(path)
+  local dir = path:match "^(.*)/" or "."
+  package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, dir, dir)
+end
+
+--- name=value words -> a table, or nil, err: what --set gives.
+function script.values(words)
+  local values = {}
+  for _, word in ipairs(words or {}) do
+    local name, value = word:match "^([%a_][%w_%-]*)=(.*)$"
+    if not name then
+      return nil, errors { code = "usage.invalid", message = ("--set takes NAME=VALUE, got '%s'")
+        :format(word) }
+    end
+    values[name] = value
+  end
+  return values
+end
+
+return script

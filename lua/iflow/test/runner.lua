@@ -1,0 +1,90 @@
+--- Runs the tests of a script against an embedded sandbox. Internal; for `iflow test`.
+
+local core = require "iflow.core"
+local destinations = require "iflow.sender.destination"
+local errors = require "iflow.error"
+local new_clock = require "iflow.test.clock"
+local new_context = require "iflow.test.context"
+local sandboxes = require "iflow.sandbox"
+local tenants = require "iflow.tenant"
+local timeout = require "iflow.timeout"
+
+local runner = {}
+runner.__index = runner
+
+local LIMIT = 60 -- seconds a test may take, of real time
+
+--- A runner with its sandbox and one service key; to be closed. nil, err when it does not start.
+function runner.open()
+  local sandbox, err = sandboxes.start {}
+  if not sandbox then return nil, err end
+  local self = setmetatable({ sandbox = sandbox }, runner)
+  local key
+  if sandbox:create_instance { name = "test" } then
+    key, err = sandbox:create_key { instance = "test", name = "key", type = "secret" }
+  end
+  if not key then
+    self:close()
+    return nil, err
+  end
+  self.override = tenants.override
+  tenants.override = { service_key = key, cacert = sandbox.endpoints.cacert, token_cache = false,
+    proxy = "" }
+  return self
+end
+
+function runner:close()
+  tenants.override = self.override
+  self.sandbox:close()
+end
+runner.__close = runner.close
+
+-- An empty tenant for the next test.
+local function clear(sandbox)
+  for _, flow in ipairs(sandbox:flows()) do sandbox:undeploy(flow.name) end
+  sandbox:clear_faults()
+  destinations.reset()
+end
+
+local function close_senders(defined)
+  for _, name in ipairs(defined.names) do defined.senders[name]:close() end
+end
+
+local function describe(err)
+  if type(err) == "string" then return { text = err, traceback = debug.traceback("", 2) } end
+  return { text = tostring(err), traceback = errors.is(err) and err.traceback or nil, value = err }
+end
+
+local function is_canceled(failure)
+  return failure.value and errors.is(failure.value) and failure.value.code == "task.canceled"
+end
+
+--- Runs the test with that number of a fresh copy of the script.
+-- load() -> the script's registry of definitions, its chunk run; raises what is wrong.
+-- Returns { name, file, line, seconds, failure = nil | { text, traceback }, log = text }.
+function runner:run(load, number)
+  clear(self.sandbox)
+  local dir = assert(core.file.tempdir "iflow-test-")
+  local began = core.task.monotonic()
+  local defined = load()
+  local test = defined.tests[number]
+  local failure
+  core.log.capture(true)
+  local _, late = timeout(LIMIT, function()
+    local clock <close> = new_clock()
+    local t = new_context(self.sandbox, clock, dir)
+    local ok, err = xpcall(test.fn, describe, t)
+    if not ok and is_canceled(err) then error(err.value, 0) end
+    failure = not ok and err or nil
+    return true
+  end)
+  if late then failure = { text = ("it did not end within %d s"):format(LIMIT) } end
+  close_senders(defined)
+  local log = core.log.captured()
+  core.log.capture(false)
+  core.file.remove(dir, { recursive = true })
+  return { name = test.name, file = test.file, line = test.line, failure = failure,
+    log = log, seconds = core.task.monotonic() - began }
+end
+
+return runner
