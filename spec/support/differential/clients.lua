@@ -103,7 +103,7 @@ local function run_curl(transfers, from, dir)
   local parts = {}
   for i = from, #transfers do parts[#parts + 1] = transfers[i] end
   local run = process.run { "curl", "-q", "-K", dir:write("config", table.concat(parts, "next\n")),
-    env = { http_proxy = "", all_proxy = "", ALL_PROXY = "" }, timeout = 120 }
+    env = { http_proxy = "", all_proxy = "", ALL_PROXY = "" }, timeout = 300 }
   local reports = {}
   for code, status in run.out:gmatch "(%d+) (%d+)\n" do
     reports[#reports + 1] = { code = tonumber(code), status = tonumber(status) }

@@ -113,7 +113,7 @@ function servers.ask(cases, port, way)
     list[i] = { bytes = core.crypto.base64(bytes) }
   end
   local run = process.run { "python3", "spec/support/differential/ask.py", tostring(port),
-    dir:write("cases", assert(core.json.encode(list))), way or "whole" }
+    dir:write("cases", assert(core.json.encode(list))), way or "whole", timeout = 300 }
   assert(run.code == 0, run.err)
   local results, statuses = {}, {}
   for i, text in ipairs(assert(core.json.decode(run.out))) do

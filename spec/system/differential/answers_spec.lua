@@ -175,6 +175,20 @@ describe("answers", function()
     assert.same({}, known.complaints(cases, found, KNOWN))
   end, { limit = 300 }))
 
+  it("are refused for what they are", async(function()
+    local server <close> = clients.serve(cases)
+    local _, errors = clients.iflow(cases, server.url)
+    local counts = {}
+    for _, err in pairs(errors) do
+      counts[err.code] = (counts[err.code] or 0) + 1
+      assert.is_false(err.retryable) -- the server has the request
+    end
+    assert.is_true(counts["http.protocol"] > 100 and counts["http.limit"] > 5 and
+      counts["net.reset"] > 50)
+    counts["http.protocol"], counts["http.limit"], counts["net.reset"] = nil, nil, nil
+    assert.same({}, counts)
+  end, { limit = 300 }))
+
   it("are the same in single bytes", async(function()
     local whole <close> = clients.serve(cases)
     local dripping <close> = clients.serve(cases, "drip")

@@ -261,9 +261,12 @@ describe("requests", function()
       NODE, node_version()))
   end, { limit = 300 }))
 
-  it("are the same in single bytes", async(function()
+  it("are the same in single bytes, and refused with 400, 417 or 431", async(function()
     local server <close> = servers.own()
-    local ours = servers.ask(cases, server:port())
+    local ours, statuses = servers.ask(cases, server:port())
     assert.same({}, differences(ours, servers.ask(cases, server:port(), "drip")))
+    local counts = { ["400"] = 0, ["417"] = 0, ["431"] = 0 }
+    for _, status in pairs(statuses) do counts[status] = counts[status] + 1 end
+    assert.is_true(counts["400"] > 100 and counts["417"] >= 3 and counts["431"] > 3)
   end, { limit = 300 }))
 end)
