@@ -21,6 +21,8 @@ struct ifl_charset {
   uint64_t offset; /* bytes converted so far */
   uint64_t replaced;
   bool replace;
+  bool simple;         /* characters of the source stand alone, in units of one byte */
+  size_t unit;         /* bytes left out when they are no character */
   char sign[SIGN_MAX]; /* what stands for a character that cannot be converted */
   size_t sign_len;
 };
@@ -73,6 +75,20 @@ static bool has_shifts(iconv_t cd)
   return room < SIGN_MAX;
 }
 
+/* How the source is made: of units of how many bytes, with shifts or not. */
+static void look_at_source(ifl_charset *c)
+{
+  char out[SIGN_MAX];
+  iconv_t cd = iconv_open(c->from, "UTF-8");
+  c->unit = 1;
+  if (cd == NO_DESCRIPTOR) return;
+  convert_sign(cd, "A", out);
+  size_t n = convert_sign(cd, "A", out); /* the second: the first may have a byte order mark */
+  c->unit = n == 2 || n == 4 ? n : 1;
+  c->simple = c->unit == 1 && !has_shifts(cd);
+  iconv_close(cd);
+}
+
 /* The replacement in the target: the second of two, for the first may have a byte order mark. */
 static int make_sign(ifl_charset *c, iflow_error *err)
 {
@@ -103,6 +119,7 @@ int ifl_charset_new(ifl_charset **out, const char *to, const char *from, bool re
   memcpy(c->from, from, strlen(from));
   c->convert = iconv_open(to, from);
   int rc = c->convert == NO_DESCRIPTOR ? cannot_open(to, from, err) : 0;
+  if (rc == 0) look_at_source(c);
   if (rc == 0 && replace) rc = make_sign(c, err);
   if (rc == 0) *out = c;
   else ifl_charset_free(c);
@@ -127,6 +144,7 @@ uint64_t ifl_charset_replaced(const ifl_charset *c)
 /* How many bytes at s are one character of the source, or 0 when they are none. */
 static size_t character_at(ifl_charset *c, const char *s, size_t n)
 {
+  if (!c->simple) return 0; /* it depends on what came before */
   if (c->probe == NO_DESCRIPTOR) c->probe = iconv_open("UTF-32LE", c->from);
   if (c->probe == NO_DESCRIPTOR) return 0;
   for (size_t len = 1; len <= n && len <= HELD_MAX; len++) {
@@ -150,7 +168,8 @@ static int fail_at(const ifl_charset *c, bool character, iflow_error *err)
              c->to);
     ifl_hint(err, "choose another target, or read with invalid = \"replace\"");
   } else {
-    ifl_fail(err, IFLOW_ETRANSFORMDATA, "byte %llu is not valid in %s", place, c->from);
+    ifl_fail(err, IFLOW_ETRANSFORMDATA, "byte %llu is not valid in %s%s%s", place, c->from,
+             c->simple ? "" : ", or does not exist in ", c->simple ? "" : c->to);
     ifl_hint(err, "check what character set the data is in, or read with invalid = \"replace\"");
   }
   return IFLOW_ETRANSFORMDATA;
@@ -192,7 +211,7 @@ static int refused(ifl_charset *c, const char **in, size_t *n, char *out, size_t
   size_t len = character_at(c, *in, *n);
   if (!c->replace) return fail_at(c, len > 0, err);
   if (!write_sign(c, out, cap, made)) return FULL;
-  if (len == 0) len = 1;
+  if (len == 0) len = c->unit < *n ? c->unit : *n;
   *in += len;
   *n -= len;
   c->offset += len;
