@@ -173,7 +173,7 @@ describe("a message processing log", function()
       local path = ("/MessageProcessingLogs('%s')"):format(id_of(send()))
       assert.equal(404, api:get(path).status)
       assert.equal("0", api:get("/MessageProcessingLogs/$count").body)
-      clock.add = 31
+      clock.add = 601
       assert.equal(200, api:get(path).status)
       assert.equal("1", api:get("/MessageProcessingLogs/$count").body)
       assert(sb:settings { log_retention = 1 / 24 })
@@ -181,7 +181,7 @@ describe("a message processing log", function()
       clock.add = 3601
       assert.equal(404, api:get(path).status)
       assert.equal(1, #sb:log()) -- the sandbox's own command shows it
-    end, { log_delay = 30 }))
+    end, { log_delay = 600 }))
 end)
 
 describe("the list of message processing logs", function()

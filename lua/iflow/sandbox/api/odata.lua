@@ -52,7 +52,7 @@ end
 
 local function too_many(self, family)
   if not self.tenant.settings.api_rates then return nil end
-  self.tenant.api_limits = self.tenant.api_limits or rates.new()
+  self.tenant.api_limits = self.tenant.api_limits or rates.new(self.tenant.now)
   local limit, again = self.tenant.api_limits:exceeded(family, self.request.caller.client_id)
   if not limit then return nil end
   local answer = self:refuse(429, ("more than %d requests a second"):format(limit))

@@ -1,5 +1,4 @@
 --- Requests a second that the OData API takes, of the tenant and of one client (sap-reference 7.1).
-local core = require "iflow.core"
 local limiter = require "iflow.sandbox.limiter"
 
 local rates = {}
@@ -9,7 +8,8 @@ local LIMITS = { logs = { 1000, 100 }, artifacts = { 120, 50 }, security = { 12,
                  design = { 15, 10 } }
 local LIMITERS_MAX = 1000
 
-function rates.new() return setmetatable({ limiters = {}, count = 0 }, rates) end
+--- now() -> seconds.
+function rates.new(now) return setmetatable({ now = now, limiters = {}, count = 0 }, rates) end
 
 local function limiter_of(self, name)
   if not self.limiters[name] then
@@ -22,7 +22,7 @@ end
 --- nil when a request of the client may go on; else the limit it exceeds and the seconds after
 --- which to come again.
 function rates:exceeded(family, client_id)
-  local now = core.task.monotonic()
+  local now = self.now()
   for i, name in ipairs { family, family .. " " .. client_id } do
     local limit = LIMITS[family][i]
     local wait, again = limiter_of(self, name):take(now, limit, 0)
