@@ -66,7 +66,8 @@ function support.key(sb, kind, parameters)
   end
   local name = fresh_name "key-"
   local document = assert(sb:create_key { instance = instance, name = name, type = kind,
-                                          x509 = parameters.x509, validity = parameters.validity })
+                                          x509 = parameters.x509, validity = parameters.validity,
+                                          pin = parameters.pin })
   return document, instance, name
 end
 

@@ -23,9 +23,7 @@ local function authority(sb)
 end
 
 local function external(sb, own, pin)
-  local document, instance, name = support.key(sb, "external", { x509 = own.leaf })
-  sb.tenant.broker:instances()[instance].keys[name].pin = pin
-  return document
+  return (support.key(sb, "external", { x509 = own.leaf, pin = pin }))
 end
 
 local function call(sb, own)
