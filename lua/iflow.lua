@@ -5,7 +5,7 @@
 --
 --   iflow.run(fn, ...)      drives the event loop until every task has ended (lua/iflow/task.lua)
 --   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
---   iflow.json, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
+--   iflow.json, iflow.xml, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
 --   iflow.all, iflow.channel, iflow.semaphore, iflow.timeout   several tasks at once
 --   iflow.args                  values of `iflow run --set name=value`
 --   iflow.sender, iflow.retry   what is sent where, and how often (lua/iflow/sender.lua)
@@ -24,7 +24,8 @@ local functions = {
 }
 --- Submodules of the C core that are public as they are.
 local submodules = {
-  json = true, secret = true, log = true, cert = true, service_key = true, identity = true,
+  json = true, xml = true, secret = true, log = true, cert = true, service_key = true,
+  identity = true,
 }
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
