@@ -133,6 +133,31 @@ describe("a job", function()
   end))
 end)
 
+describe("faults on demand", function()
+  it("happen to the Cloud Foundry API, too", async(function()
+    local sb <close> = support.start()
+    local cf = cf_support.logon(sb)
+    local function with_fault(text, check)
+      assert(sb:fault(text))
+      check(cf:get(INSTANCES))
+      assert(sb:clear_faults())
+    end
+    with_fault("cf:429=3s", function(answer)
+      assert.same({ 429, errors(10013, "RateLimitExceeded", "Rate Limit Exceeded"), "3" },
+                  { answer.status, answer.body, answer.headers["retry-after"] })
+    end)
+    with_fault("cf:401", function(answer)
+      assert.same({ 401, errors(1000, "InvalidAuthToken", "Invalid Auth Token") },
+                  { answer.status, answer.body })
+    end)
+    with_fault("cf:503", function(answer)
+      assert.same({ 503, "no_endpoints" },
+                  { answer.status, answer.headers["x-cf-routererror"] })
+    end)
+    assert.equal(200, cf:get(INSTANCES).status)
+  end))
+end)
+
 describe("a restart", function()
   it("goes on with what was begun", async(function()
     local dir <close> = process.tempdir()

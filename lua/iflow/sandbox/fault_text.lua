@@ -9,7 +9,7 @@ local suggest = require "iflow.suggest"
 
 local fault_text = {}
 
-fault_text.HOSTS = { "token", "token_cert", "runtime", "api" }
+fault_text.HOSTS = { "token", "token_cert", "runtime", "api", "cf" }
 
 --- The faults in the order in which help shows them.
 fault_text.NAMES = { "401", "429", "500", "502", "503", "504", "slow", "late", "stall", "reset",

@@ -86,7 +86,7 @@ return {
     .. "list shows them, fault clear [NUMBER…] ends them, or all. A restart of the sandbox ends "
     .. "them, too. Of several that are on, those added first happen first.\n"
     .. "HOST: token and token_cert (the two token servers, for keys with a secret and with a "
-    .. "certificate), runtime, api.\n"
+    .. "certificate), runtime, api, cf (the Cloud Foundry API and its UAA).\n"
     .. "CONDITION: 10% (a chance; seed=N makes it repeatable), first=N (at most N times), every=N "
     .. "(each Nth request), from=TIME and until=TIME (from now on, or 2026-01-31T20:00:00Z), "
     .. "client=ID (a client id or the name of a service instance), flow=NAME.\n"

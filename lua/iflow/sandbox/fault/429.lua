@@ -1,4 +1,5 @@
 --- Too many requests, with Retry-After.
+local failure = require "iflow.sandbox.cf.failure"
 local refusal = require "iflow.sandbox.token.refusal"
 local web = require "iflow.sandbox.web"
 
@@ -9,6 +10,9 @@ return {
     local whole = math.ceil(seconds)
     if request.kind == "token" or request.kind == "token_cert" then
       return refusal.too_many(whole)
+    end
+    if request.kind == "cf" then
+      return failure.answer("RateLimitExceeded", nil, { ["Retry-After"] = tostring(whole) })
     end
     return web.page(429, "Too Many Requests", { ["Retry-After"] = tostring(whole) })
   end,
