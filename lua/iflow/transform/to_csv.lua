@@ -53,12 +53,21 @@ local function records_of(data)
   return is_list and data or { data }
 end
 
-local function write(self, records)
+-- The writer for the columns (or none); the one before is most often the right one.
+local function writer_for(self, columns)
+  local key = columns and table.concat(columns, "\0") or false
+  if self.writer and self.key == key then return self.writer end
   local o = self.options
-  local columns = o.columns or names_of(records[1])
-  local writer = core.csv.writer { delimiter = o.delimiter, quote = o.quote, null = o.null,
-    quote_all = o.quote_all, null_value = core.json.null, line_end = o.line_end, columns = columns }
-  local header = o.header
+  self.key, self.writer = key, core.csv.writer { delimiter = o.delimiter, quote = o.quote,
+    null = o.null, quote_all = o.quote_all, null_value = core.json.null, line_end = o.line_end,
+    columns = columns }
+  return self.writer
+end
+
+local function write(self, records)
+  local columns = self.options.columns or names_of(records[1])
+  local writer = writer_for(self, columns)
+  local header = self.options.header
   if header == nil then header = columns ~= nil end
   if header and not columns then return invalid "to_csv: a header needs the option columns" end
   local lines = {}
