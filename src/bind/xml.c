@@ -203,15 +203,14 @@ static bool add_element(lua_State *L, const char *name, size_t n)
 /* Elements only: their parent at the top; e is the first event after the attributes. */
 static void add_elements(lua_State *L, struct reader *r, struct ifl_xml_event *e)
 {
-  iflow_error err = { 0 };
   size_t from = r->names.len, last = from, runs = 0, different = 0;
   for (; e->kind != IFL_XML_END; next(L, r, e)) {
     if (e->kind == IFL_XML_TEXT) continue; /* white space */
     const char *name = e->name;
     size_t n = e->name_len, at = r->names.len;
-    int rc = ifl_buf_add(&r->names, name, n, &err);
-    if (rc == 0) rc = ifl_buf_add(&r->names, "", 1, &err);
-    if (rc < 0) luaL_error(L, "%s", err.message);
+    int rc = ifl_buf_add(&r->names, name, n, NULL);
+    if (rc == 0) rc = ifl_buf_add(&r->names, "", 1, NULL);
+    if (rc < 0) luaL_error(L, "not enough memory");
     if (runs == 0 || strcmp(r->names.data + last, r->names.data + at) != 0) runs++;
     last = at;
     push_element(L, r, e);
@@ -238,6 +237,7 @@ static void add_mixed(lua_State *L, struct reader *r, struct ifl_xml_event *e)
     }
     lua_rawseti(L, -2, i);
   }
+  ifl_markarray(L);
   lua_setfield(L, -2, "#mixed");
 }
 
@@ -420,7 +420,7 @@ static struct reader *new_reader(lua_State *L, int arg)
   o.namespaces = namespaces(L, arg, &o.naming);
   int rc = ifl_xml_reader_new(&r->h, &o, &err);
   lua_settop(L, top);
-  if (rc < 0) ifl_raise(L, "%s", err.message);
+  if (rc < 0) ifl_raise(L, "%s", rc == IFLOW_ENOMEM ? "not enough memory" : err.message);
   return r;
 }
 

@@ -106,8 +106,8 @@ static int to_text(lua_State *L, struct encoder *e, const char **s, size_t *n, i
     ifl_buf_clear(&e->number);
     ifl_json_writer_init(&w, &e->number, false);
     if (lua_isinteger(L, -1)) rc = ifl_json_write_integer(&w, lua_tointeger(L, -1), err);
-    else if (ifl_json_write_number(&w, lua_tonumber(L, -1), err) < 0)
-      rc = refuse(err, "infinity and NaN cannot be written");
+    else rc = ifl_json_write_number(&w, lua_tonumber(L, -1), err);
+    if (rc == IFLOW_EENCODE) rc = refuse(err, "infinity and NaN cannot be written");
     if (rc < 0) return rc;
     *s = e->number.data;
     break;

@@ -1,0 +1,56 @@
+-- What the reader of XML keeps, however large the document: a record, a tag, the names.
+local xml = require("iflow.core").xml
+
+local function refused(text)
+  local value, err = xml.decode(text, { max_record = 1 << 30, max_text = 1 << 30 })
+  assert.is_nil(value)
+  return err.code
+end
+
+describe("the reader of XML", function()
+  it("holds one record, however long the document", function()
+    local reader = xml.reader { each = "/a/r" }
+    reader:feed "<a>"
+    local piece = ("<r><id>%d</id><text>%s</text></r>\n"):format(1, ("x"):rep(10000)):rep(6)
+    local count, before = 0, nil
+    for i = 1, 100 do
+      reader:feed(piece)
+      while reader:next() do count = count + 1 end
+      if i == 20 then
+        collectgarbage()
+        before = collectgarbage "count"
+      end
+    end
+    collectgarbage()
+    assert.equal(600, count)
+    assert.is_true(collectgarbage "count" < before + 1000)
+  end)
+
+  it("refuses a tag, a comment or an instruction without end", function()
+    assert.equal("transform.invalid", refused("<a><!--" .. ("x"):rep(5 << 20) .. "--></a>"))
+    assert.equal("transform.invalid", refused("<a b='" .. ("x"):rep(5 << 20) .. "'/>"))
+    assert.equal("transform.invalid", refused("<a><?x " .. ("x"):rep(5 << 20) .. "?></a>"))
+    assert.equal("transform.invalid",
+      refused("<!DOCTYPE a [" .. ("<!ELEMENT b ANY>"):rep(20000) .. "]><a/>"))
+  end)
+
+  it("refuses more names than a format has", function()
+    local names = { ("x"):rep(70000) } -- the first of a document are not counted
+    for i = 1, 10001 do names[i + 1] = ("<n%d/>"):format(i) end
+    assert.equal("transform.invalid", refused("<a>" .. table.concat(names) .. "</a>"))
+    names[#names] = nil
+    assert.truthy(xml.decode("<a>" .. table.concat(names) .. "</a>"))
+  end)
+
+  it("takes white space, text and comments of any length in small ones", function()
+    local long = (" "):rep(6 << 20)
+    assert.same({ a = "x" }, xml.decode(("<!-- -->"):rep(10) .. long .. "<a>x</a>" .. long))
+    local reader = xml.reader { each = "/a/b" }
+    reader:feed "<a>"
+    for _ = 1, 100 do reader:feed(("text "):rep(20000)) end
+    reader:feed "<b>1</b></a>"
+    reader:finish()
+    assert.equal("1", (reader:next()))
+    assert.is_nil((reader:next()))
+  end)
+end)
