@@ -117,7 +117,7 @@ end
 local function optional_duration(options, name, default, level)
   local value = options[name]
   if value == nil then return default end
-  return duration.check(value, name, level + 1)
+  return (duration.check(value, name, level + 1)) -- no tail call: the level counts frames
 end
 
 local function check_number(options, name, least, default, level)
@@ -132,7 +132,7 @@ end
 local function after_limit(value, level)
   if value == nil or value == true then return AFTER_MAX end
   if value == false then return false end
-  return duration.check(value, "retry_after", level + 1)
+  return (duration.check(value, "retry_after", level + 1))
 end
 
 local function check_jitter(word, level)
