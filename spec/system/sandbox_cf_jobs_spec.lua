@@ -101,6 +101,22 @@ describe("a job", function()
                 detail(cf:get(key .. "/details")))
   end))
 
+  it("is refused when there are too many, and leaves nothing behind", slow(function(sb, cf)
+    assert(sb:create_instance { name = "orders" })
+    local jobs, guid = sb.tenant.platform.jobs, sb:instances()[1].guid
+    while jobs:has_room() do jobs:add("x", { type = "service_instances", guid = "none" }) end
+    local busy = errors(10016, "ServiceBrokerRateLimitExceeded",
+                        "Service broker concurrent request limit exceeded")
+    for _, answer in ipairs { cf:post(KEYS, cf.key_body(guid, "k")),
+                              cf:post(INSTANCES, cf:instance_body "more"),
+                              cf:delete(INSTANCES .. "/" .. guid) } do
+      assert.same({ 429, busy, "10" },
+                  { answer.status, answer.body, answer.headers["retry-after"] })
+    end
+    assert.same({ 1, {}, "succeeded" }, { #sb:instances(), sb:instances()[1].keys,
+                                          sb:instances()[1].state })
+  end))
+
   it("ends when nobody asks", async(function()
     local sb <close> = support.start { settings = { cf_job_time = 0.05 } }
     local cf = cf_support.logon(sb)

@@ -84,6 +84,7 @@ end
 function context:job(step)
   local jobs, job = self.tenant.platform.jobs, nil
   if not jobs:has_room() then
+    step.undo() -- what was made ready before
     return self:fail("ServiceBrokerRateLimitExceeded", nil, { ["Retry-After"] = tostring(BUSY) })
   end
   local ok, err = self.tenant.state:change(
