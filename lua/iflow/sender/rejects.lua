@@ -11,6 +11,7 @@
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local message = require "iflow.message"
+local new_semaphore = require "iflow.semaphore"
 
 local rejects = {}
 
@@ -45,8 +46,10 @@ local function line_of(name, msg, err, at)
   return assert(core.json.encode(line, { sort = true }))
 end
 
---- Writes a message down; the file is made for the first one.
+--- Writes a message down; the file is made for the first one, which takes a while: others that are
+-- to be written meanwhile wait.
 function writer:add(msg, err, at)
+  local _ <close> = self.turn:acquire()
   if not self.file then
     assert(core.file.write(self.path, "", "0600"))
     self.file = assert(io.open(self.path, "ab"))
@@ -64,7 +67,7 @@ writer.__close = writer.close
 
 --- A file to be: made when something is rejected. name: of the sender.
 function rejects.writer(path, name)
-  return setmetatable({ path = path, name = name, count = 0 }, writer)
+  return setmetatable({ path = path, name = name, count = 0, turn = new_semaphore(1) }, writer)
 end
 
 -- Reading -------------------------------------------------------------------------------------

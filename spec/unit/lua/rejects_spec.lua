@@ -1,4 +1,5 @@
 -- The file of what was not delivered: written, read, refused.
+local async = require "spec.support.async"
 local iflow = require "iflow"
 local message = require "iflow.message"
 local process = require "spec.support.process"
@@ -29,6 +30,19 @@ describe("a file of rejects", function()
     assert.matches("^600", process.run({ "stat", "-c", "%a", path }).out)
     assert.equal(1, writer.count)
   end)
+
+  it("keeps those that come while it is made for the first one", async(function()
+    local path = dir:file "at-once"
+    local writer = rejects.writer(path, "s")
+    local tasks = {}
+    for i = 1, 20 do
+      tasks[i] = function() writer:add(message.new { body = "number " .. i }, err) end
+    end
+    iflow.all(tasks, { limit = 20 })
+    writer:close()
+    assert.equal(20, writer.count)
+    assert.equal(20, #assert(rejects.read(path)))
+  end))
 
   it("keeps a message as it came into the step that failed", function()
     local data = { a = 1, b = iflow.json.null, c = iflow.json.array {}, big = 2 ^ 53 | 0 }
