@@ -48,7 +48,7 @@ local PAUSE_MAX = 60   -- seconds between two probes of an endpoint that says no
 local connect_codes = { ["net.dns"] = true, ["net.dns_timeout"] = true, ["net.connect"] = true,
   ["net.connect_timeout"] = true, ["net.proxy"] = true, ["tls.failed"] = true }
 local timeout_codes = { ["net.timeout"] = true, ["net.stalled"] = true,
-  ["net.connect_timeout"] = true, ["net.dns_timeout"] = true, ["net.queue_timeout"] = true }
+  ["net.connect_timeout"] = true, ["net.dns_timeout"] = true }
 
 local function any_code(err, codes)
   return codes[err.code] or err.cause and codes[err.cause.code] or false
