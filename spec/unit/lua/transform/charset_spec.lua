@@ -33,6 +33,13 @@ describe("charset", function()
     assert.equal("\27$BF|K\\\27(B", convert({ to = "ISO-2022-JP" }, "日本"))
   end)
 
+  it("makes line feeds of the line ends of EBCDIC on request", function()
+    local text = "\xc1\x15\xc2\x25\xc3\x0d\x15"
+    assert.equal("A\u{85}B\nC\r\u{85}", convert({ from = "IBM037" }, text))
+    assert.equal("A\nB\nC\r\n", convert({ from = "IBM037", nel = true }, text))
+    assert.error_matches(function() charset { to = "CP1252", nel = true } end, "'nel'")
+  end)
+
   it("keeps the empty body", function()
     assert.equal("", convert({ from = "CP1252" }, ""))
   end)
