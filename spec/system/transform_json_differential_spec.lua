@@ -46,6 +46,46 @@ for line in open(sys.argv[1], newline="\n", encoding="utf-8"):
     print(json.dumps(json.loads(line), sort_keys=True, ensure_ascii=False, separators=(",", ":")))
 ]]
 
+-- Says yes or no for each line, by our rules where they are stricter than Python's: no name twice,
+-- no half of a surrogate pair, no number that would change.
+local JUDGE = [[
+import json, math, sys
+def members(pairs):
+    if len(dict(pairs)) < len(pairs): raise ValueError("twice")
+    return dict(pairs)
+def integer(text):
+    value = int(text)
+    if not -2**63 <= value < 2**63 and int(float(value)) != value: raise ValueError("large")
+    return value
+def number(text):
+    value = float(text)
+    if math.isinf(value): raise ValueError("large")
+    return value
+def constant(text): raise ValueError(text)
+for line in open(sys.argv[1], newline="\n", encoding="utf-8"):
+    try:
+        value = json.loads(line, object_pairs_hook=members, parse_int=integer, parse_float=number,
+                           parse_constant=constant)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        print("yes")
+    except (ValueError, OverflowError):
+        print("no")
+]]
+
+local pieces = { "{", "}", "[", "]", ",", ":", '"', "\\", "\\u", "d8", "0", "00", "1", "e", "E",
+                 "+", "-", ".", "null", "true", " ", "\t", "/", "\1", "'", "NaN" }
+
+-- The text with a piece more, less or changed.
+local function damaged(text)
+  local at = math.random(#text + 1)
+  at = utf8.offset(text, 0, at)
+  local rest = text:sub((utf8.offset(text, 2, at) or #text + 1))
+  local piece = pieces[math.random(#pieces)]
+  local kind = math.random(3)
+  if kind == 1 then return text:sub(1, at - 1) .. rest end
+  return text:sub(1, at - 1) .. piece .. (kind == 2 and text:sub(at) or rest)
+end
+
 describe("random JSON", function()
   it("survives decode(encode(x))", function()
     local where = seed()
@@ -64,6 +104,20 @@ describe("random JSON", function()
     for at, text in ipairs(texts) do
       assert.is_true(random_json.same(list[at], decode(text), true), where .. at)
     end
+  end)
+
+  it("is refused where Python refuses it", function()
+    local where = seed()
+    local dir <close> = process.tempdir()
+    local texts, refused = {}, 0
+    for at = 1, COUNT do texts[at] = damaged(random_json.write(random_json.value(2, true))) end
+    local given = dir:write("texts", table.concat(texts, "\n") .. "\n")
+    for at, verdict in ipairs(lines_of { "python3", "-c", JUDGE, given }) do
+      local value = json.decode(texts[at])
+      assert.equal(verdict, value == nil and "no" or "yes", where .. at .. ": " .. texts[at])
+      if value == nil then refused = refused + 1 end
+    end
+    assert.is_true(refused > COUNT / 4 and refused < COUNT)
   end)
 
   -- Without floats, whose texts differ, the texts are compared, too.
