@@ -11,7 +11,8 @@
 --           next part at each call, nil at the end), or nil, err. A part is the data of the new
 --           message; a message stands for itself
 --
--- An empty list gives no message. msg.source.record counts the items.
+-- An empty list gives no message. The parts of a record keep its number in msg.source.record; those
+-- of a message without one are counted there.
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
@@ -60,7 +61,8 @@ local function run_field(self, message, emit)
   end
   for number, item in ipairs(items_of(list)) do
     local data, err = self:complete(item, message.data, number)
-    emit(message:with { data = err and item or data, record = number, id = false }, err)
+    local record = message.source.record or number
+    emit(message:with { data = err and item or data, record = record, id = false }, err)
   end
 end
 
@@ -86,7 +88,7 @@ local function run_by(self, message, emit)
     if is_message(part) then
       emit(part)
     else
-      emit(message:with { data = part, record = number, id = false })
+      emit(message:with { data = part, record = message.source.record or number, id = false })
     end
   end
 end

@@ -19,6 +19,12 @@ describe("split", function()
     assert.same({ 1, 2 }, parts({}, { 1, 2 }))
   end)
 
+  it("leaves the number of the record that it splits", function()
+    local whole = message.new { data = { 1, 2 }, source = { line = 9, record = 7 } }
+    local out = transforms.run({ split {} }, whole)
+    assert.same({ line = 9, record = 7 }, out[2].source)
+  end)
+
   it("takes a single value for a list of one, and an empty list for none", function()
     assert.same({ { x = 1 } }, parts({ field = "Item" }, { Item = { x = 1 } }))
     assert.same({}, parts({ field = "Item" }, { Item = core.json.array {} }))
