@@ -1,6 +1,7 @@
 -- $filter, $orderby and literals of the OData API.
 local filter = require "iflow.sandbox.api.filter"
 local literal = require "iflow.sandbox.api.literal"
+local uri = require "iflow.sandbox.api.uri"
 
 local TYPES = { Name = "Edm.String", Status = "Edm.String", End = "Edm.DateTime",
                 Size = "Edm.Int32", Ok = "Edm.Boolean", ["Flow/Id"] = "Edm.String" }
@@ -60,7 +61,9 @@ describe("a filter", function()
       "Status eq 'x' garbage", "(Status eq 'x'", "Status eq 5", "End gt '2026-05-04'",
       "End gt datetime'2026-05-04T08:00:00Z'", "End gt datetime'2026-05-04T08:00:00+02:00'",
       "End gt datetime'2026-13-04T08:00:00'", "guid'1' eq Status", "Size and Ok", "'a'",
-      ("("):rep(1000), "startswith(Size,'a')", "startswith(Name)", "Status = 'x'",
+      "Ok gt false",
+      ("("):rep(1000), ("not "):rep(1000) .. "Ok", ("toupper("):rep(1000),
+      "startswith(Size,'a')", "startswith(Name)", "Status = 'x'",
     } do
       assert.equal(400, status_of(text), text)
     end
@@ -71,6 +74,34 @@ describe("a filter", function()
                             "indexof(Name,'a') eq 1" } do
       assert.equal(501, status_of(text), text)
     end
+  end)
+end)
+
+describe("any text at all", function()
+  local PIECES = { "Name", "Status", "End", "Size", "Ok", "Flow/Id", "Nothing", "eq", "ne", "gt",
+                   "and", "or", "not", "(", ")", ",", "'a'", "'", "''", "datetime'", "null", "true",
+                   "datetime'2026-05-04T08:00:00'", "5", "-1.5d", "startswith", "substringof",
+                   "toupper", "desc", "/", "%", "\0", "\xff", "$", " " }
+
+  it("is a filter, an order, a key, or wrong: nothing else happens", function()
+    math.randomseed(4711)
+    local good = 0
+    for _ = 1, 5000 do
+      local parts = {}
+      for i = 1, math.random(1, 8) do parts[i] = PIECES[math.random(#PIECES)] end
+      local text = table.concat(parts, math.random(2) == 1 and " " or "")
+      for _, parse in ipairs { filter.parse, filter.order, filter.custom_headers } do
+        local found, status, why = parse(text, TYPES)
+        if found then
+          good = good + 1
+          if type(found) == "function" then found(parse == filter.parse and RECORD or {}) end
+        else
+          assert.is_true((status == 400 or status == 501) and type(why) == "string", text)
+        end
+      end
+      uri.segments("/Set(" .. text .. ")/" .. text)
+    end
+    assert.is_true(good > 25)
   end)
 end)
 

@@ -58,7 +58,7 @@ function parser:call(name)
   local arguments = {}
   for i = 1, row[1] do
     if i > 1 then self:expect "," end
-    arguments[i] = self:operand()
+    arguments[i] = self:inside(self.operand)
     if arguments[i].kind ~= "Edm.String" then bad("'%s' takes texts", name) end
   end
   self:expect ")"
@@ -85,10 +85,19 @@ function parser:property()
   end }
 end
 
+-- What calls itself for something inside goes through here.
+function parser:inside(parse)
+  self.depth = self.depth + 1
+  if self.depth > DEPTH_MAX then bad("the filter is nested too deeply") end
+  local inner = parse(self)
+  self.depth = self.depth - 1
+  return inner
+end
+
 function parser:operand()
   self:blanks()
   if self:take "(" then
-    local inner = self:disjunction()
+    local inner = self:inside(self.disjunction)
     self:expect ")"
     return inner
   end
@@ -106,7 +115,7 @@ local COMPARE = {
   gt = function(a, b) return a > b end, ge = function(a, b) return a >= b end,
   lt = function(a, b) return a < b end, le = function(a, b) return a <= b end,
 }
-local OF_NULL = { eq = true, ne = true }
+local EQUALITY = { eq = true, ne = true } -- the only ones of null and booleans
 local ARITHMETIC = { add = true, sub = true, mul = true, div = true, mod = true }
 
 local function comparable(a, b)
@@ -123,10 +132,12 @@ function parser:comparison()
   if not compare then return left end
   self:take(word)
   local right = self:operand()
-  if not comparable(left, right) then bad("%s and %s are not compared", left.kind, right.kind) end
+  if not comparable(left, right) or left.kind == "Edm.Boolean" and not EQUALITY[word] then
+    bad("%s and %s are not compared by '%s'", left.kind, right.kind, word)
+  end
   return { kind = "Edm.Boolean", of = function(record)
     local a, b = left.of(record), right.of(record)
-    if (a == nil or b == nil) and not OF_NULL[word] then return false end
+    if (a == nil or b == nil) and not EQUALITY[word] then return false end
     return compare(a, b)
   end }
 end
@@ -138,7 +149,7 @@ end
 
 function parser:negation()
   if not self:take_word "not" then return self:comparison() end
-  local of = logical(self:negation(), "not")
+  local of = logical(self:inside(self.negation), "not")
   return { kind = "Edm.Boolean", of = function(record) return not of(record) end }
 end
 
@@ -152,14 +163,11 @@ function parser:conjunction()
 end
 
 function parser:disjunction()
-  self.depth = self.depth + 1
-  if self.depth > DEPTH_MAX then bad("the filter is nested too deeply") end
   local left = self:conjunction()
   while self:take_word "or" do
     local a, b = logical(left, "or"), logical(self:conjunction(), "or")
     left = { kind = "Edm.Boolean", of = function(record) return a(record) or b(record) end }
   end
-  self.depth = self.depth - 1
   return left
 end
 

@@ -1,5 +1,4 @@
---- log() -> the message processing logs, oldest first: { id, correlation_id, flow, status, started,
---- ended, sender, method, size, http_status, error }
+--- log() -> the message processing logs, oldest first; what is in one: mpl.lua
 local json = require "iflow.core".json
 
 return function(tenant) return json.array(tenant.log:list()) end
