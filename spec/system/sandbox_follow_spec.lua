@@ -2,6 +2,7 @@
 -- `iflow sandbox log --follow` shows it.
 local api_client = require "spec.support.api_client"
 local async = require "spec.support.async"
+local client = require "iflow.sandbox.client"
 local core = require "iflow.core"
 local process = require "spec.support.process"
 local support = require "spec.support.sandbox"
@@ -175,6 +176,39 @@ describe("the deciding rule", function()
   end))
 end)
 
+describe("a certificate that is refused by a TLS alert", function()
+  it("is told, though there was no request", async(function()
+    local sb <close> = support.start()
+    local now = math.floor(core.task.now())
+    local unfit = support.foreign_identity(sb, "both", { client_auth = false })
+    local expired = support.foreign_identity(sb, "both", { not_before = now - 7200,
+                                                           not_after = now - 3600 })
+    for pattern, own in pairs { ["no clientAuth"] = unfit, ["expired"] = expired } do
+      for _, host in ipairs { "runtime", "api" } do
+        local events = events_of(sb, function()
+          assert.is_nil(support.request(sb, host, { path = "/", identity = support.identity(own) }))
+        end)
+        assert.same({ 1, host, "TLS" }, { #events, events[1].host, events[1].method })
+        assert.is_nil(events[1].status)
+        assert.matches("^balancer: certificate '/O=Partner/CN=partner.*' has .*" .. pattern,
+                       events[1].rule)
+      end
+    end
+  end))
+
+  it("is one of the last sixteen", async(function()
+    local sb <close> = support.start()
+    local unfit = support.identity(support.foreign_identity(sb, "both", { client_auth = false }))
+    local events = events_of(sb, function()
+      for _ = 1, 20 do
+        assert.is_nil(support.request(sb, "runtime", { path = "/", identity = unfit }))
+      end
+    end)
+    assert.equal(16, #events)
+    assert.same({}, events_of(sb, function() end))
+  end))
+end)
+
 describe("iflow sandbox log --follow", function()
   local function start(sb, ...)
     return process.start { process.iflow, "sandbox", "log", "--follow", "--dir", sb.dir, ... }
@@ -218,6 +252,21 @@ describe("iflow sandbox log --follow", function()
       for _, helper in ipairs { text, objects } do assert.equal(0, helper:wait().code) end
       assert.equal(1, #lines_of(objects))
     end))
+
+  it("ends with a sandbox that is killed", async(function()
+    local dir <close> = process.tempdir()
+    local path = dir:file "sb"
+    local sandbox <close> = process.start { process.iflow, "sandbox", "start", "--dir", path }
+    local sb = process.wait_for("the sandbox", function()
+      local opened = client.open(path)
+      return opened and opened:status() and opened
+    end)
+    local helper <close> = start(sb)
+    assert(support.request(sb, "token", { path = "/nothing" }))
+    await_lines(helper, 1)
+    sandbox:signal "KILL"
+    assert.equal(0, helper:wait().code)
+  end))
 
   it("ends by a signal, and when nobody reads any more", async(function()
     local sb <close> = support.start()

@@ -5,6 +5,8 @@
  *     min_tls = "1.2", max_tls = "1.3", max_connections = 2000, head_timeout = "20s",
  *     body_gap = "20s", idle_timeout = "60s", total_timeout = "10m", request = function(req) … end }
  *   server:port()  server:stats()  server:set_identity(id)  server:refuse_expired(bool)
+ *   server:refusals()         the last certificates it refused in the handshake since the last time:
+ *                             { { subject =, reason = "expired"|"no clientAuth" } … }, at most 16
  *   server:recycle()          idle connections end now, the others after their answer
  *   server:close([grace])     stops listening, waits for the requests at work, then cuts them
  *
@@ -22,10 +24,17 @@
 #define SERVER        "iflow.server"
 #define CA_NAMES_MAX  1000
 #define DEFAULT_GRACE 5000 /* ms; of close inside a task */
+#define REFUSALS_MAX  16
 
 struct queued {
   ifl_incoming *in;
   struct queued *next;
+};
+
+/* A client certificate that the handshake refused. */
+struct refusal {
+  char subject[256];
+  bool expired; /* else it is not for clients */
 };
 
 struct server {
@@ -37,6 +46,8 @@ struct server {
   bool closing, closed;
   bool refuse_without_eku, refuse_expired;
   STACK_OF(X509_NAME) * ca_names;
+  struct refusal refusals[REFUSALS_MAX]; /* the newer ones take the place of the older */
+  unsigned refused;                      /* of them, since m_refusals was called */
 };
 
 static struct server *check(lua_State *L)
@@ -85,13 +96,16 @@ static bool may_authenticate(X509 *leaf)
 /* What SAP's load balancer refuses in the handshake; an unknown issuer is not among it. */
 static int on_client(void *payload, STACK_OF(X509) * chain)
 {
-  const struct server *s = payload;
+  struct server *s = payload;
   X509 *leaf = sk_X509_value(chain, 0);
-  if (s->refuse_without_eku && !may_authenticate(leaf)) return SSL_AD_BAD_CERTIFICATE;
-  if (s->refuse_expired && (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0 ||
-                            X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0))
-    return SSL_AD_CERTIFICATE_EXPIRED;
-  return 0;
+  bool unfit = s->refuse_without_eku && !may_authenticate(leaf);
+  bool expired = s->refuse_expired && (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0 ||
+                                       X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0);
+  if (!unfit && !expired) return 0;
+  struct refusal *r = &s->refusals[s->refused++ % REFUSALS_MAX];
+  r->expired = !unfit;
+  X509_NAME_oneline(X509_get_subject_name(leaf), r->subject, sizeof r->subject);
+  return unfit ? SSL_AD_BAD_CERTIFICATE : SSL_AD_CERTIFICATE_EXPIRED;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -337,6 +351,24 @@ static int m_refuse_expired(lua_State *L)
   return 0;
 }
 
+static int m_refusals(lua_State *L)
+{
+  struct server *s = check_open(L);
+  unsigned count = s->refused < REFUSALS_MAX ? s->refused : REFUSALS_MAX;
+  lua_createtable(L, (int)count, 0);
+  for (unsigned i = 0; i < count; i++) {
+    const struct refusal *r = &s->refusals[(s->refused - count + i) % REFUSALS_MAX];
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, r->subject);
+    lua_setfield(L, -2, "subject");
+    lua_pushstring(L, r->expired ? "expired" : "no clientAuth");
+    lua_setfield(L, -2, "reason");
+    lua_rawseti(L, -2, i + 1);
+  }
+  s->refused = 0;
+  return 1;
+}
+
 static int m_recycle(lua_State *L)
 {
   ifl_server_recycle(check_open(L)->h);
@@ -368,6 +400,7 @@ int ifl_open_server(lua_State *L)
                                       { "stats", m_stats },
                                       { "set_identity", m_set_identity },
                                       { "refuse_expired", m_refuse_expired },
+                                      { "refusals", m_refusals },
                                       { "recycle", m_recycle },
                                       { "close", m_close },
                                       { NULL, NULL } };

@@ -44,6 +44,14 @@ function decisions:note(request, answer, began)
   wake_all(self)
 end
 
+--- Notes a client certificate that the handshake refused at a host, before there was a request.
+function decisions:refused(host, subject, reason)
+  self:note({ kind = host, method = "TLS", target = "-" }, { abort = true,
+    rule = ("balancer: certificate '%s' has %s: TLS alert"):format(subject,
+      reason == "expired" and "expired, or is not valid yet" or "no clientAuth extended key usage")
+  }, core.task.monotonic())
+end
+
 --- The events after number `after` (at most KEPT of them), oldest first.
 function decisions:since(after)
   local list = {}
@@ -55,7 +63,8 @@ end
 
 --- Waits until there is an event after that number, the seconds are over, or the sandbox ends.
 function decisions:wait(after, seconds)
-  if self.last > after or self.closed or self.waiters >= WAITING_MAX then return end
+  if self.last > after or self.closed then return end
+  if self.waiters >= WAITING_MAX then return core.task.sleep(seconds) end
   local task = core.task.current()
   self.waiting[task], self.waiters = true, self.waiters + 1
   core.task.park(seconds)

@@ -221,6 +221,15 @@ function hosts:apply_settings()
   end
 end
 
+--- Notes the client certificates that were refused in handshakes since the last time.
+function hosts:note_refusals()
+  for kind, server in pairs(self.servers) do
+    for _, refused in ipairs(server:refusals()) do
+      self.tenant.decisions:refused(kind, refused.subject, refused.reason)
+    end
+  end
+end
+
 --- What the listeners counted, by host.
 function hosts:stats()
   local stats = {}

@@ -48,12 +48,19 @@ local function last_of(events, count)
   return table.move(events, math.max(1, #events - count + 1), #events, 1, {})
 end
 
+-- Whether the sandbox that answered before has ended, so that an error is the end of the list.
+local function has_ended(dir)
+  local sb = client.open(dir)
+  return not (sb and sb:status())
+end
+
 local function follow(args, out, sb)
   local found, err = sb:decisions(0)
   if not found then return nil, err end
   local open = show(out, last_of(found.events, args.last))
   while open and not found.closed do
     found, err = sb:decisions(found.last, POLL)
+    if not found and has_ended(args.dir) then return 0 end
     if not found then return nil, err end
     open = show(out, found.events)
   end
