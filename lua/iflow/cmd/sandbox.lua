@@ -117,7 +117,8 @@ local start = {
   summary = "start a sandbox tenant",
   description = "Starts token servers, load balancer, worker and service broker on five "
     .. "consecutive ports of 127.0.0.1. DIR/endpoints.json says where they are, DIR/ca.pem is the "
-    .. "root to trust. Without --detach it runs until it is stopped.",
+    .. "root to trust, DIR/cf.json has a user of the Cloud Foundry API. Without --detach it runs "
+    .. "until it is stopped.",
   options = {
     dir_option,
     { "--port", value = "N", type = "integer", env = "IFLOW_SANDBOX_PORT",
