@@ -61,8 +61,15 @@ local function is_still(self)
   return true
 end
 
+-- Those whose time has come by itself.
+local function wake_due(self)
+  local now = monotonic(self)
+  while self.sleepers[1] and self.sleepers[1].at <= now do wake_first(self) end
+end
+
 local function drive(self)
   while true do
+    wake_due(self)
     if self.working == 0 and self.sleepers[1] and is_still(self) then
       if self.sleepers[1] then wake_first(self) end
     else
