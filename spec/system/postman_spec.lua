@@ -46,7 +46,7 @@ local function landscape(sb)
            otherSecret = other.clientsecret, apiId = api.clientid, apiSecret = api.clientsecret }
 end
 
-describe("the Postman collection", function()
+describe("the Postman collection #stock", function()
   it("plays the whole procedure", async(function()
     local dir <close> = process.tempdir()
     local sb <close> = support.start { hostname = "localhost" }

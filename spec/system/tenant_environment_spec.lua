@@ -17,7 +17,7 @@ local function run(dir, variables)
   return #core.json.decode(result.out).successes, process.read(report) or ""
 end
 
-describe("the environment", function()
+describe("the environment #stock", function()
   it("points the specs at a tenant, and what it answers is reported", async(function()
     local dir <close> = process.tempdir()
     local sb <close> = support.start()

@@ -143,8 +143,8 @@ local function serve(self, kind, req)
   self.tenant.decisions:note(request, answer, request.began)
   if not answer.abort then
     core.log.write("debug", "sandbox",
-                   ("%s %s %s: %d"):format(kind, request.method, request.path or "?",
-                                           answer.status))
+                   ("%s %s %s: %d, %s"):format(kind, request.method, request.path or "?",
+                                               answer.status, answer.rule or "answered"))
   end
   send(req, answer)
 end
