@@ -23,6 +23,7 @@
 #include "codec/xml.h"
 
 #include "bind/bind.h"
+#include "bind/piece.h"
 #include "bind/xml.h"
 
 #include <string.h>
@@ -35,15 +36,19 @@
 #define TEXT       ((lua_Integer)8 << 20)
 #define RECORD     ((lua_Integer)16 << 20)
 
+#define SLICE ((size_t)64 << 10) /* bytes the parser gets before its records are taken */
+
 #define INTERN_MAX  1024 /* bytes of an order that tables may share */
 #define INTERN_SETS 1000
 
-enum { LISTS = 1, ORDERS = 2 }; /* user values: names that are lists; orders by their names */
+/* User values besides the piece: names that are lists; orders by their names. */
+enum { LISTS = IFL_PIECE_UV + 1, ORDERS, USER_VALUES = ORDERS };
 
 struct reader {
   ifl_xml_reader *h;
   bool named; /* a record's data is { name = element }, not the element */
-  bool ended; /* finished, or failed */
+  struct ifl_piece piece;
+  bool ended; /* the parser knows that the document ends */
   int rc;     /* with err: why it cannot go on */
   iflow_error err;
   size_t orders;
@@ -272,16 +277,12 @@ static void push_data(lua_State *L, struct reader *r)
   lua_rawset(L, -3);
 }
 
-/* The next record, as reader:next() gives it; reader at 1. */
+/* The next record, as reader:next() gives it, if there is one: how many values; reader at 1. */
 static int push_record(lua_State *L, struct reader *r)
 {
   struct ifl_xml_event e;
   r->names.len = 0;
-  if (!ifl_xml_next(r->h, &e)) {
-    if (r->rc < 0) return ifl_pusherror(L, &r->err);
-    lua_pushnil(L);
-    return 1;
-  }
+  if (!ifl_xml_next(r->h, &e)) return 0;
   if (e.kind == IFL_XML_FAILED) {
     lua_pushboolean(L, 0);
     lua_pushinteger(L, (lua_Integer)e.line);
@@ -307,25 +308,31 @@ static int m_gc(lua_State *L)
   return 0;
 }
 
-static int feed(lua_State *L, const char *data, size_t n, bool last)
-{
-  struct reader *r = luaL_checkudata(L, 1, READER);
-  luaL_argcheck(L, r->h != NULL && !r->ended, 1, "the reader has ended");
-  r->rc = ifl_xml_feed(r->h, data, n, last, &r->err);
-  r->ended = last || r->rc < 0;
-  return 0;
-}
-
 static int m_feed(lua_State *L)
 {
-  size_t n = 0;
-  const char *data = luaL_checklstring(L, 2, &n);
-  return feed(L, data, n, false);
+  struct reader *r = luaL_checkudata(L, 1, READER);
+  return ifl_piece_feed(L, &r->piece);
 }
 
 static int m_finish(lua_State *L)
 {
-  return feed(L, "", 0, true);
+  struct reader *r = luaL_checkudata(L, 1, READER);
+  return ifl_piece_finish(L, &r->piece);
+}
+
+/* Gives the parser some of the piece, or the end; false when there is nothing to give. */
+static bool feed_some(struct reader *r)
+{
+  struct ifl_piece *piece = &r->piece;
+  size_t n = piece->n < SLICE ? piece->n : SLICE;
+  bool last = n == 0 && piece->ended;
+  if (r->rc < 0 || r->ended || (n == 0 && !last)) return false;
+  r->rc = ifl_xml_feed(r->h, last ? "" : piece->s, n, last, &r->err);
+  r->ended = last;
+  piece->s += n;
+  piece->n -= n;
+  if (r->rc < 0) *piece = (struct ifl_piece) { .ended = true };
+  return true;
 }
 
 static int m_next(lua_State *L)
@@ -333,7 +340,13 @@ static int m_next(lua_State *L)
   struct reader *r = luaL_checkudata(L, 1, READER);
   luaL_argcheck(L, r->h != NULL, 1, "the reader is closed");
   lua_settop(L, 1);
-  return push_record(L, r);
+  do {
+    int count = push_record(L, r);
+    if (count > 0) return count;
+  } while (feed_some(r));
+  if (r->rc < 0) return ifl_pusherror(L, &r->err);
+  lua_pushnil(L);
+  return 1;
 }
 
 /* The set of names in the option, or nothing, as the user value of the reader at the top. */
@@ -407,10 +420,10 @@ static struct reader *new_reader(lua_State *L, int arg)
   o.each = ifl_optstring(L, arg, "each", NULL);
   o.encoding = ifl_optstring(L, arg, "encoding", NULL);
   o.depth = (size_t)ifl_optinteger(L, arg, "depth", DEPTH, 1, IFL_XML_DEPTH_MAX);
-  o.max_attributes = (size_t)ifl_optinteger(L, arg, "max_attributes", ATTRIBUTES, 0, 100000);
+  o.max_attributes = (size_t)ifl_optinteger(L, arg, "max_attributes", ATTRIBUTES, 0, 10000);
   o.max_text = (size_t)ifl_optinteger(L, arg, "max_text", TEXT, 0, IFL_XML_RECORD_MAX);
   o.max_record = (size_t)ifl_optinteger(L, arg, "max_record", RECORD, 1, IFL_XML_RECORD_MAX);
-  struct reader *r = ifl_newud(L, sizeof *r, READER, 2);
+  struct reader *r = ifl_newud(L, sizeof *r, READER, USER_VALUES);
   ifl_buf_init(&r->names, IFL_XML_RECORD_MAX);
   r->named = is_named(o.each);
   take_lists(L, arg);
@@ -452,11 +465,11 @@ static int f_decode(lua_State *L)
   int count = push_record(L, r);
   ifl_xml_reader_free(r->h); /* now, not when the collector comes by */
   r->h = NULL;
-  if (count == 2) {
+  if (count == 2) { /* data, line */
     lua_pop(L, 1);
     return 1;
   }
-  lua_pushnil(L);
+  lua_pushnil(L); /* false, line, err */
   lua_insert(L, -2);
   return 2;
 }

@@ -212,10 +212,10 @@ static size_t given(ifl_xml_reader *r, const char *raw, bool attribute, char out
 static void on_namespace(void *payload, const XML_Char *prefix, const XML_Char *uri)
 {
   ifl_xml_reader *r = payload;
-  char name[IFL_XML_NAME_MAX + 8] = "xmlns";
+  char name[IFL_XML_NAME_MAX] = "xmlns";
   size_t n = 5, prefix_len = prefix != NULL ? strlen(prefix) : 0;
   if (r->rc < 0 || r->names.naming != IFL_XML_NAMES_WRITTEN) return;
-  if (prefix_len >= IFL_XML_NAME_MAX || (uri != NULL && strlen(uri) > r->max_text)) {
+  if (prefix_len > sizeof name - 6 || (uri != NULL && strlen(uri) > r->max_text)) {
     refuse(r, "a declaration of a namespace that is too long");
     return;
   }
@@ -489,7 +489,7 @@ int ifl_xml_reader_new(ifl_xml_reader **out, const struct ifl_xml_options *o, if
   r->max_record = o->max_record < IFL_XML_RECORD_MAX ? o->max_record : IFL_XML_RECORD_MAX;
   r->text_at = NONE;
   r->doctype_at = -1;
-  ifl_buf_init(&r->tape, r->max_record + r->max_record / 2 + TAPE_SLACK);
+  ifl_buf_init(&r->tape, r->max_record * 5 + TAPE_SLACK); /* "<a/>" makes 17 bytes */
   ifl_buf_init(&r->open, (IFL_XML_DEPTH_MAX + 1) * sizeof(size_t));
   ifl_buf_init(&r->declared, IFL_XML_TOKEN_MAX * 2);
   int rc = ifl_xml_names_init(&r->names, o->naming, o->namespaces, err);

@@ -44,7 +44,7 @@ local known = {
   lists = options.texts(),
   encoding = { "string" },
   depth = options.integer(1, 1000, 128),
-  max_attributes = options.integer(0, 100000, 256),
+  max_attributes = options.integer(0, 10000, 256),
   max_text = options.integer(0, 2 ^ 30 | 0, 2 ^ 23 | 0),
   max_record = options.integer(1, 2 ^ 30 | 0, 2 ^ 24 | 0),
 }

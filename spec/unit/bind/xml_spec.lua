@@ -144,6 +144,16 @@ describe("xml.decode", function()
     assert.truthy(decode("<a>" .. ("<b/>"):rep(2000) .. "</a>", { max_record = 9000 }))
     refused("<a>" .. ("<b/>"):rep(2000) .. "</a>", { max_record = 8000 })
     refused("<" .. ("a"):rep(600) .. "/>")
+    for n = 500, 520 do
+      local declared = decode(("<a xmlns:%s='u'/>"):format(("p"):rep(n)))
+      assert.equal(n <= 506, declared ~= nil)
+      assert.equal(n <= 512, decode(("<a %s='u'/>"):format(("p"):rep(n))) ~= nil)
+    end
+    assert.truthy(decode("<a>" .. ("<b/>"):rep(2000) .. "</a>", { max_record = 8007 }))
+    local value = "x"
+    for _ = 1, 1000 do value = { a = value } end
+    assert.truthy(xml.encode(value, { depth = 1000 }))
+    assert.is_nil((xml.encode({ a = value }, { depth = 1000 })))
   end)
 
   it("knows the encodings of one byte, UTF-8 and UTF-16", function()
@@ -237,11 +247,22 @@ describe("xml.reader", function()
     end
     local reader = xml.reader()
     reader:feed "<a/>"
+    local data = reader:next() -- here, or when the end is known
     reader:finish()
     assert.error_matches(function() reader:feed "x" end, "has ended")
     assert.error_matches(function() reader:finish() end, "has ended")
-    assert.same({ a = "" }, (reader:next()))
+    assert.same({ a = "" }, data or (reader:next()))
     assert.is_nil(reader:next())
+    reader = xml.reader()
+    reader:feed "<a><b/>"
+    assert.error_matches(function() reader:feed "</a>" end, "until it returns nil")
+    reader = xml.reader()
+    reader:feed "<"
+    reader:next()
+    reader:feed ">"
+    assert.equal("transform.invalid", select(2, reader:next()).code)
+    assert.equal("transform.invalid", select(2, reader:next()).code)
+    assert.error_matches(function() reader:feed "<" end, "has ended")
   end)
 end)
 
