@@ -66,6 +66,41 @@ describe("the API", function()
     assert.equal(401, answer.status)
   end))
 
+  it("refuses with the bodies of table 8.1", async(function()
+    local sb <close> = support.start()
+    local none = api_client.open(sb, {})
+    local certificate = support.identity(support.key(sb, "certificate"))
+    local function get(headers, identity)
+      return none:get("/MessageProcessingLogs", nil, { headers = headers, identity = identity })
+    end
+    local answer, body = get { Authorization = false }
+    assert.same({ 401, "application/json;charset=UTF-8" },
+                { answer.status, answer.headers["content-type"] })
+    assert.same({ error = "unauthorized", error_description =
+      "An Authentication object was not found in the SecurityContext" }, body)
+    answer = get { Authorization = "Basic " .. core.crypto.base64 "a:b", Accept = false }
+    assert.same({ 401, "application/xml", "<UnauthorizedUserException><error>unauthorized_user"
+      .. "</error><error_description>Bad credentials</error_description>"
+      .. "</UnauthorizedUserException>" },
+      { answer.status, answer.headers["content-type"], answer.body })
+    answer, body = get({ Authorization = false }, certificate)
+    assert.equal(401, answer.status)
+    assert.same({ error = "invalid_client", error_description = "Either the client certificate is "
+      .. "not configured exactly once in a service key of a Process Integration Runtime service "
+      .. "instance or client-certificate authentication was not enabled for your tenant." }, body)
+    answer, body = get { Authorization = "Bearer x" }
+    assert.same({ 401, 'Bearer error="invalid_token"', "invalid_token" },
+                { answer.status, answer.headers["www-authenticate"], body.error })
+    answer = get {}
+    assert.same({ 403, "text/html;charset=utf-8" },
+                { answer.status, answer.headers["content-type"] })
+    assert.matches("HTTP Status 403 – Forbidden", answer.body)
+    assert.is_nil(answer.headers["x-csrf-token"])
+    answer = support.request(sb, "api", { path = "/api/v2/x" })
+    assert.same({ 404, "text/html;charset=utf-8" },
+                { answer.status, answer.headers["content-type"] })
+  end))
+
   it("asks for the role template of each set", async(function()
     local sb <close> = support.start()
     local reader, other = api_client.open(sb, READ), api_client.open(sb, { "CredentialsEdit" })
@@ -121,8 +156,9 @@ describe("the API", function()
 
   it("has two spellings of its errors", with(READ, function(sb, api)
     local answer, body = api:get("/Nothing")
-    assert.same({ 404, "Not Found", "en" },
-                { answer.status, body.error.code, body.error.message.lang })
+    assert.equal(404, answer.status)
+    assert.same({ error = { code = "Not Found", message = {
+      lang = "en", value = "there is no entity set 'Nothing'" } } }, body)
     assert(sb:settings { api_errors = "bare" })
     answer, body = api:get("/ServiceEndpoints", { ["$filter"] = "x" })
     assert.same({ 400, "Bad Request", "en" }, { answer.status, body.code, body.message["@lang"] })
