@@ -295,3 +295,36 @@ describe("iflow sandbox log --follow", function()
     assert.same({ 2, "usage.invalid" }, { run.code, core.json.decode(run.out).error.code })
   end))
 end)
+
+describe("iflow sandbox log --id", function()
+  it("shows one message, and changes its status", async(function()
+    local sb <close> = support.start()
+    support.echo(sb, { name = "later", address = "/later", csrf = false,
+                       process = function(exchange)
+      exchange:set_status("RETRY", "the receiver is away")
+      exchange:add_custom_header("po_number", "4711")
+      return 202, {}, ""
+    end })
+    assert(support.request(sb, "runtime", { method = "POST", path = "/http/later", body = "x",
+      headers = { Authorization = support.bearer(sb, support.key(sb, "secret")) } }))
+    local id = sb:log()[1].id
+    local function log(...)
+      return process.run { process.iflow, "sandbox", "log", "--dir", sb.dir, ... }
+    end
+    local text = log("--id", id)
+    assert.equal(0, text.code, text.err)
+    assert.matches("\nstatus +RETRY\n", text.out)
+    assert.matches("4711", text.out)
+    local entry = core.json.decode(log("--id", id, "--json").out)
+    assert.same({ "RETRY", "the receiver is away" }, { entry.status, entry.error })
+    entry = core.json.decode(log("--id", id, "--set-status", "CANCELLED", "--reason", "by hand",
+                                 "--json").out)
+    assert.same({ "CANCELLED", "by hand" }, { entry.status, entry.error })
+    assert.equal("CANCELLED", sb:log()[1].status)
+    for _, words in ipairs { { "--id", "nothing" }, { "--id", id, "--set-status", "DONE" },
+                             { "--set-status", "FAILED" }, { "--id", id, "--reason", "x" },
+                             { "--id", id, "--follow" } } do
+      assert.equal(2, log(table.unpack(words)).code, table.concat(words, " "))
+    end
+  end))
+end)

@@ -133,14 +133,17 @@ function mpl:each()
   end
 end
 
+--- A copy of an entry, for those who are not the tenant.
+function mpl.copy(entry)
+  local copy = {}
+  for name, value in pairs(entry) do copy[name] = value end
+  return copy
+end
+
 --- Copies of the entries, oldest first.
 function mpl:list()
   local list = {}
-  for i = self.first, self.last do
-    local copy = {}
-    for name, value in pairs(self.entries[i]) do copy[name] = value end
-    list[#list + 1] = copy
-  end
+  for entry in self:each() do list[#list + 1] = mpl.copy(entry) end
   return list
 end
 
