@@ -1,4 +1,4 @@
--- A file that is larger than anybody's memory goes through `iflow run --sender`: in constant memory,
+-- A file larger than anybody wants in memory goes through `iflow run --sender`: in constant memory,
 -- with a bad record in the middle that is named, mended and sent again. 2 GiB in a full run.
 local async = require "spec.support.async"
 local core = require "iflow.core"
