@@ -1,8 +1,9 @@
 -- run.lua -- iflow run SCRIPT: executes a Lua script inside iflow.run, with strict globals. The
 -- exit code is what the script returns (an integer; nothing or true is 0, false is 1), or that of
 -- the error it returned as `nil, err` or did not catch. With --sender, one of its senders sends a
--- file afterwards (cli/sender.lua).
+-- file afterwards (cli/sender.lua); with --job, one of its jobs runs once (cli/job.lua).
 local errors = require "iflow.error"
+local jobs = require "iflow.cli.job"
 local registry = require "iflow.registry"
 local scripts = require "iflow.cli.script"
 local senders = require "iflow.cli.sender"
@@ -22,8 +23,7 @@ local function result_of(first, second)
     math.type(first) and tostring(first) or "a " .. type(first))
 end
 
--- A script that only defines senders has done nothing yet: tells what can be done with it.
-local function list_senders(defined, path, out)
+local function sender_rows(defined)
   local rows, values = {}, {}
   for i, name in ipairs(defined.names) do
     local sender = defined.senders[name]
@@ -31,14 +31,40 @@ local function list_senders(defined, path, out)
     rows[i] = { name, to, sender.place }
     values[i] = { name = name, to = to, place = sender.place }
   end
-  out:result(function() out:table({ "sender", "to", "defined at" }, rows) end, { senders = values })
-  out:note(("nothing was sent; to send a file: iflow run %s --sender %s --input FILE"):format(path,
-    defined.names[1]))
+  return rows, #values > 0 and values or nil
+end
+
+local function job_rows(defined)
+  local rows, values = {}, {}
+  for i, job in ipairs(defined.jobs) do
+    local at, zone = job.options.at, job.schedule.zone.name
+    rows[i] = { job.name, at, zone, job.place }
+    values[i] = { name = job.name, at = at, zone = zone, place = job.place }
+  end
+  return rows, #values > 0 and values or nil
+end
+
+-- A script that only defines senders and jobs has done nothing yet: tells what can be done with it.
+local function list(defined, path, out)
+  local senders_shown, sender_values = sender_rows(defined)
+  local jobs_shown, job_values = job_rows(defined)
+  out:result(function()
+    if sender_values then out:table({ "sender", "to", "defined at" }, senders_shown) end
+    if job_values then out:table({ "job", "at", "zone", "defined at" }, jobs_shown) end
+  end, { senders = sender_values, jobs = job_values })
+  if sender_values then
+    out:note(("nothing was sent; to send a file: iflow run %s --sender %s --input FILE"):format(
+      path, defined.names[1]))
+  end
+  if job_values then
+    out:note(("no job was run; to run one now: iflow run %s --job %s"):format(path,
+      defined.jobs[1].name))
+  end
   return 2
 end
 
 local function only_defines(defined, ...)
-  if #defined.names == 0 or select("#", ...) > 0 then return false end
+  if #defined.names + #defined.jobs == 0 or select("#", ...) > 0 then return false end
   for _, name in ipairs(defined.names) do
     if defined.senders[name].used then return false end
   end
@@ -47,21 +73,29 @@ end
 
 -- What comes after the script itself has run without an error.
 local function after_script(args, out, defined, ...)
-  if args.sender then
-    local code, err = result_of(...)
-    if not code then return nil, err end
-    local sender
-    sender, err = senders.find(defined, args.sender)
-    if not sender then return nil, err end
-    return senders.run(sender, args, out)
+  if not args.sender and not args.job then
+    if only_defines(defined, ...) then return list(defined, args.script, out) end
+    return result_of(...)
   end
-  if only_defines(defined, ...) then return list_senders(defined, args.script, out) end
-  return result_of(...)
+  local code, err = result_of(...)
+  if not code then return nil, err end
+  local found
+  if args.job then
+    found, err = jobs.find(defined, args.job)
+    if not found then return nil, err end
+    return result_of(jobs.run(found))
+  end
+  found, err = senders.find(defined, args.sender)
+  if not found then return nil, err end
+  return senders.run(found, args, out)
 end
 
 local function check_words(args)
   if args.limit and args.limit < 1 then
     return nil, errors { code = "usage.invalid", message = "--limit takes a number from 1 on" }
+  end
+  if args.sender and args.job then
+    return nil, errors { code = "usage.invalid", message = "--sender or --job, not both" }
   end
   if args.sender then return true end
   for _, name in ipairs { "input", "again", "dry_run", "limit", "rejects" } do
@@ -91,19 +125,21 @@ end
 
 return {
   name = "run",
-  summary = "run a Lua script once, or send a file with one of its senders",
+  summary = "run a Lua script once, send a file with one of its senders, or run a job of it",
   description = "Runs SCRIPT, a plain Lua 5.4 script that may wait: iflow.tenant, iflow.sender, "
     .. "iflow.sleep and so on work without further ado. Undeclared globals are errors. What the "
     .. "script does not tell iflow.tenant itself comes from the tenant options. The exit code is "
     .. "the integer the script returns, or that of the error it ends with. With --sender, the "
     .. "script is run first and then its sender sends the input; the exit code tells how that "
-    .. "ended. A script that only defines senders, run without --sender, lists them.",
+    .. "ended. With --job, that job runs once, now, which is what a crontab calls. A script that "
+    .. "only defines senders and jobs, run with neither, lists them.",
   arguments = { { "script", help = "the Lua file" } },
   rest = { "arg", owner = "the script", help = "arguments of the script, its table arg" },
   options = tenants.with {
     { "--sender", value = "NAME", help = "send with this sender of the script" },
     { "--input", value = "FILE", help = "what to send: a file, - for standard input" },
     { "--again", value = "FILE", help = "send what an earlier run wrote down as not delivered" },
+    { "--job", value = "NAME", help = "run this job of the script once, now" },
     { "--dry-run", flag = true, help = "send nothing, show what would be sent" },
     { "--limit", value = "N", type = "integer", help = "send at most so many messages" },
     { "--rejects", value = "FILE",

@@ -1,0 +1,43 @@
+-- job.lua -- `iflow run SCRIPT --job NAME`: runs a job of the script once, now; finds jobs by name.
+local clock = require "iflow.clock"
+local duration = require "iflow.duration"
+local errors = require "iflow.error"
+local suggest = require "iflow.suggest"
+local verdict = require "iflow.verdict"
+
+local module = {}
+
+--- The job of that name among those of the registry, or nil, err.
+function module.find(registry, name)
+  local names = {}
+  for i, job in ipairs(registry.jobs) do
+    if job.name == name then return job end
+    names[i] = job.name
+  end
+  local text = #names == 0 and "the script defines no job"
+    or suggest.message(("the script defines no job '%s'"):format(name), name, names)
+  return nil, errors { code = "usage.invalid", message = text,
+    hint = #names > 0 and "it defines: " .. table.concat(names, ", ") or nil }
+end
+
+-- What a job ended with as what a script returns.
+local function as_result(job, first, ...)
+  local word = verdict.of(first)
+  if word == "done" then return true end
+  if word == "reject" then
+    return nil, errors { code = "job.rejected",
+      message = ("the job '%s': %s"):format(job.name, first.reason) }
+  elseif word == "retry_after" then
+    return nil, errors { code = "job.retry_after", retry_after = first.wait,
+      message = ("the job '%s' asks to be run again after %s"):format(job.name,
+        duration.text(first.wait)) }
+  end
+  return first, ...
+end
+
+--- Runs it and waits: what a script could have returned.
+function module.run(job)
+  return as_result(job, job:run(math.floor(clock.now())))
+end
+
+return module
