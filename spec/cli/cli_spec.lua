@@ -95,7 +95,8 @@ end
 local function stop_sandboxes(words, dir)
   local command = { "sh", "-c",
     "for f in */endpoints.json; do test -e $f && iflow sandbox stop --dir ${f%/*}; done" }
-  process.run(table.move(command, 1, #command, #words + 1, words), { dir = dir.path })
+  words.dir = dir.path
+  process.run(table.move(command, 1, #command, #words + 1, words))
 end
 
 local function run_file(path)
