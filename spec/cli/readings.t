@@ -22,7 +22,7 @@ $ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; jq -cR 'fromjson? | 
 > Content-Type: application/json
 > SAP_ApplicationID: …
 > 
-> {"readings":[{…"unit":"bar",…}]}
+> {"readings":[{…"unit":"bar"…}]}
 > 
 > readings: 1 would be sent, 0 rejected
 $ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; printf '' | iflow run $ROOT/scripts/senders/readings.lua --sender readings --input -
