@@ -25,7 +25,8 @@ local idocs = iflow.sender "idocs" {
   to           = "/http/idocs",
   headers      = { ["Content-Type"] = "application/xml" },
   transform    = function(msg)
-    msg.id = assert(msg:text()):match "<DOCNUM>(%d+)</DOCNUM>"
+    msg.body = assert(msg:text())
+    msg.id = msg.body:match "<DOCNUM>(%d+)</DOCNUM>"
     return msg.id and msg or iflow.reject "there is no DOCNUM in it"
   end,
   idempotent   = true,

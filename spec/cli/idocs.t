@@ -41,6 +41,11 @@ $ iflow sandbox log --dir sb | grep -c 'COMPLETED *202'; iflow sandbox log --dir
 $ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; sed 's/<PARTN>//; s/<E1EDK01/<E1EDKA1><PARTN>0000104711<\/PARTN><\/E1EDKA1>&/' inbox/failed/ORDERS_0000701221.xml >inbox/ORDERS_0000701221.xml; iflow run $ROOT/scripts/senders/idocs.lua --set inbox=inbox
 > 1 delivered, 0 rejected, …
 
+# One file by name moves, too.
+$ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; sed 's/0000701200/0000701201/' inbox/done/ORDERS_0000701200.xml >inbox/one.xml; iflow run $ROOT/scripts/senders/idocs.lua --sender idocs --input inbox/one.xml && ls inbox/done/one.xml
+> idocs: 1 delivered, 0 rejected, …
+> inbox/done/one.xml
+
 # The tenant is down: everything stays.
 $ iflow sandbox stop --dir sb; cp inbox/done/ORDERS_0000701200.xml inbox
 $ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; iflow run $ROOT/scripts/senders/idocs.lua --set inbox=inbox
