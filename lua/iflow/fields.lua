@@ -8,19 +8,14 @@ local json, xml = core.json, core.xml
 
 local fields = {}
 
---- The steps of a name: { "address", "city", name = "address.city" }.
+--- The steps of a name: { "items", "1", name = "items.1", index = { [2] = 1 } }.
 function fields.path(name)
-  local path = { name = name }
-  for step in (name .. "."):gmatch "([^.]*)%." do path[#path + 1] = step end
+  local path = { name = name, index = {} }
+  for step in (name .. "."):gmatch "([^.]*)%." do
+    path[#path + 1] = step
+    path.index[#path] = math.tointeger(tonumber(step))
+  end
   return path
-end
-
-local function step_into(value, step)
-  if type(value) ~= "table" then return nil end
-  local found = value[step]
-  if found ~= nil then return found end
-  local index = math.tointeger(tonumber(step))
-  return index and value[index]
 end
 
 --- The value of a path in the data, nil when there is none. json.null is a value.
@@ -29,9 +24,12 @@ function fields.get(data, path)
   local value = data[path.name]
   if value ~= nil then return value end
   value = data
-  for _, step in ipairs(path) do
-    value = step_into(value, step)
-    if value == nil then return nil end
+  for at, step in ipairs(path) do
+    if type(value) ~= "table" then return nil end
+    local found, index = value[step], path.index[at]
+    if found == nil and index then found = value[index] end
+    if found == nil then return nil end
+    value = found
   end
   return value
 end
@@ -60,11 +58,12 @@ function fields.edit(data)
   return setmetatable({ data = copy, own = { [copy] = true } }, editor)
 end
 
--- The table below `key`, as a copy of our own; made when there is none and `make` says so.
-function editor:below(parent, key, make)
+-- The table below `key` (or the item `index`), as a copy of our own; made when there is none and
+-- `make` says so.
+function editor:below(parent, key, index, make)
   local value = parent[key]
-  if value == nil and math.tointeger(tonumber(key)) then
-    key = math.tointeger(tonumber(key))
+  if value == nil and index then
+    key = index
     value = parent[key]
   end
   if value == nil and make then value = {}
@@ -83,11 +82,10 @@ function editor:set(path, value)
     return true
   end
   for at = 1, last - 1 do
-    parent = self:below(parent, path[at], value ~= nil)
+    parent = self:below(parent, path[at], path.index[at], value ~= nil)
     if not parent then return value == nil end
   end
-  local key = path[last]
-  local index = math.tointeger(tonumber(key))
+  local key, index = path[last], path.index[last]
   if index and parent[key] == nil and parent[index] ~= nil then key = index end
   parent[key] = value
   return true
@@ -95,7 +93,7 @@ end
 
 --- In what order the elements of the data are written as XML, after some were renamed: old -> new.
 function editor:reorder(renamed)
-  local order = xml.order(self.data)
+  local order = getmetatable(self.data) and xml.order(self.data)
   if not order then return end
   for at, name in ipairs(order) do order[at] = renamed[name] or name end
   xml.order(self.data, order)

@@ -48,6 +48,7 @@ end
 local function to_number(value, how)
   if type(value) == "number" then return value end
   if type(value) ~= "string" then return nil, "is a " .. type(value) .. ", no number" end
+  if how.plain and value:find "^%-?%d+%.?%d*$" then return tonumber(value) end -- most are so
   local text = plain_number(value, how)
   local number = text and tonumber((text:gsub("^%+", "")))
   if not number then return nil, ("is '%s', no number"):format(value:sub(1, 40)) end
@@ -118,6 +119,7 @@ local function converter(name, how, level)
   if o.thousands and o.thousands:find "%w" then
     error("option 'thousands' must be no letter and no digit", level + 1)
   end
+  o.plain = o.decimal == "." and not o.thousands
   o.words = words_of(o)
   local convert = kinds[kind]
   return function(value) return convert(value, o) end
