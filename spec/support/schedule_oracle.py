@@ -1,7 +1,8 @@
 # What schedules should do, by brute force: Python's own reader of the tz database, every minute (or
 # every day) looked at, every expression matched from scratch.
-#   schedule_oracle.py FILE: its lines are "zone NAME", "hours N" (around a change), "from" and "to",
-#   "every EXPRESSION" (goes by elapsed time), "named EXPRESSION" (names hours), "day EXPRESSION"
+#   schedule_oracle.py FILE: its lines are "zone NAME", "hours N" (around a change), "from" YEAR,
+#   "to" YEAR, "every EXPRESSION" (by elapsed time), "named EXPRESSION" (by the hours it names), or
+#   "day EXPRESSION".
 # Prints for each zone its changes, and for each change the minutes at which each expression runs;
 # then for each day expression the days it means. Numbers are comma-separated.
 import datetime
