@@ -27,6 +27,14 @@ describe("the reader of XML", function()
     assert.is_true(collectgarbage "count" < before + 1000)
   end)
 
+  it("remembers as many orders as there are, however long", function()
+    local records, long = {}, {}
+    for i = 1, 1200 do records[i] = ("<r><a%d/><z/><b/></r>"):format(i) end
+    for i = 1, 300 do long[i] = ("<name%d/><z/>"):format(i) end
+    local text = ("<a>%s<r>%s</r></a>"):format(table.concat(records), table.concat(long))
+    assert.equal(text, xml.encode(assert(xml.decode(text)), { declaration = false }))
+  end)
+
   it("refuses a tag, a comment or an instruction without end", function()
     assert.equal("transform.invalid", refused("<a><!--" .. ("x"):rep(5 << 20) .. "--></a>"))
     assert.equal("transform.invalid", refused("<a b='" .. ("x"):rep(5 << 20) .. "'/>"))
