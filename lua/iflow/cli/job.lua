@@ -14,10 +14,12 @@ function module.find(registry, name)
     if job.name == name then return job end
     names[i] = job.name
   end
-  local text = #names == 0 and "the script defines no job"
-    or suggest.message(("the script defines no job '%s'"):format(name), name, names)
-  return nil, errors { code = "usage.invalid", message = text,
-    hint = #names > 0 and "it defines: " .. table.concat(names, ", ") or nil }
+  if #names == 0 then
+    return nil, errors { code = "usage.invalid", message = "the script defines no job",
+      hint = 'a job is defined by iflow.cron "name" { at = "30 2 * * *", run = function() … end }' }
+  end
+  return nil, errors { code = "usage.invalid", hint = "it defines: " .. table.concat(names, ", "),
+    message = suggest.message(("the script defines no job '%s'"):format(name), name, names) }
 end
 
 -- What a job ended with as what a script returns.

@@ -44,11 +44,11 @@ end
 local function note(zone, change, run)
   local text = "clock " .. jump(change)
   local shown = calendar.time_text(run.wall)
-  if zone:wall(run.planned) ~= run.wall then return text .. ", " .. shown .. " is left out" end
+  if zone:wall(run.planned) ~= run.wall then return text .. ", there is no " .. shown end
   local times = zone:instants(run.wall)
   if #times < 2 then return text end
-  return ("%s, %s for the %s time"):format(text, shown,
-    run.planned == times[1] and "first" or "second")
+  return ("%s, the %s %s of two"):format(text, run.planned == times[1] and "first" or "second",
+    shown)
 end
 
 -- Collecting ----------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ return {
         { "--to", value = "TIME", help = "where to end, itself left out (default: a week on)" },
         { "--job", value = "NAME", help = "only this job" },
         { "--limit", value = "N", type = "integer", default = 1000,
-          help = "list at most so many runs (1000)" },
+          help = "list at most so many runs" },
         { "--set", value = "NAME=VALUE", multiple = true,
           help = "a value for the script, its iflow.args.NAME" },
       },
