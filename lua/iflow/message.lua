@@ -73,15 +73,16 @@ end
 function module.is(value) return getmetatable(value) == message end
 
 --- A message of whatever a script sends: a message as it is, a string or an iterator as body, any
--- other table as data. `source` is used when the message has none.
-function module.of(payload, source)
+-- other table as data. `source` is used when the message has none. level: as in error.
+function module.of(payload, source, level)
   if module.is(payload) then return payload end
   local kind = type(payload)
   if kind == "string" or kind == "function" then
     return module.new { body = payload, source = source }
   end
   if kind == "table" then return module.new { data = payload, source = source } end
-  error("a message, a string, a table or an iterator of pieces is expected, got " .. kind, 3)
+  error("a message, a string, a table or an iterator of pieces is expected, got " .. kind,
+    (level or 2) + 1)
 end
 
 --- A copy with some fields changed; the others are inherited. New data takes the place of the body.

@@ -60,7 +60,7 @@ function sender:__call(options)
   end
   self.options = check(options, 2)
   self.place = place(2)
-  self.retried, self.kept, self.kept_at = 0, {}, 0
+  self.kept, self.kept_at = {}, 0
   self.slots = new_semaphore(self.options.concurrency)
   self.order = new_order()
   self.opening = new_semaphore(1)
@@ -153,10 +153,25 @@ function sender:send(payload)
   return outcome_of(run:finish(), first_answer, first_err)
 end
 
+local function check_options(options, level)
+  if options == nil then return {} end
+  if type(options) ~= "table" then
+    error("the options of send_all are a table, got " .. type(options), level + 1)
+  end
+  suggest.check_keys(options, { "progress", "each" }, level + 1)
+  if options.each ~= nil and type(options.each) ~= "function" then
+    error("option 'each' must be a function, got " .. type(options.each), level + 1)
+  end
+  return options
+end
+
 local function iterate(source)
   if type(source) == "function" then return source end
   if type(source) ~= "table" then
     error("send_all takes a list of messages or an iterator, got " .. type(source), 3)
+  end
+  if message.is(source) or source[1] == nil and next(source) ~= nil then
+    error("send_all takes a list of messages or an iterator; for one message there is send", 3)
   end
   local i = 0
   return function()
@@ -165,10 +180,20 @@ local function iterate(source)
   end
 end
 
+-- Hands on what the iterator gives, until it ends or the sending stops.
+local function push_all(run, following)
+  local record = 0
+  for payload in following do
+    record = record + 1
+    if not run:push(message.of(payload, { record = record }, 4)) then break end
+  end
+end
+
 --- Sends all messages of a list or an iterator, `concurrency` at once; the iterator is asked only
 -- when there is room. Waits until all have ended.
 -- options: progress (a line on a terminal, one in the log each minute elsewhere), each =
--- function(message, answer, err) told of every end.
+-- function(message, answer, err) told of every end; when it raises, the sending stops and raises
+-- that. When the iterator raises, what it gave before is delivered first.
 -- Returns a summary: delivered, rejected, in_doubt, retryable, skipped, retried, seconds, stopped
 -- (the error that ended it early, such as refused credentials), summary:exit_code(); tostring gives
 -- a line. nil, err when the credential cannot be read.
@@ -176,20 +201,18 @@ function sender:send_all(source, options)
   defined(self, 2)
   check_waits("send_all", 2)
   self.used = true
-  options = options or {}
-  suggest.check_keys(options, { "progress", "each" })
+  options = check_options(options, 2)
   local following = iterate(source)
   local ok, err = self:open()
   if not ok then return nil, err end
   local run <close> = new_sending(self, { each = options.each })
   local _ <close> = options.progress and require "iflow.sender.progress" (self.name,
     run.summary, { total = type(source) == "table" and #source or nil }) or nil
-  local record = 0
-  for payload in following do
-    record = record + 1
-    if not run:push(message.of(payload, { record = record })) then break end
-  end
-  return run:finish()
+  local fine, failure = pcall(push_all, run, following)
+  if fine then return run:finish() end
+  -- An iterator that raises ends the sending; what it gave before is delivered first.
+  if not errors.is(failure) or failure.code ~= "task.canceled" then run:finish() end
+  error(failure, 0)
 end
 
 function sender:__tostring() return "iflow.sender: " .. self.name end

@@ -73,41 +73,61 @@ end
 
 -- Attempts ------------------------------------------------------------------------------------
 
+-- The call itself; while it is under way, the flight says so. What it raises is the fault of values
+-- that functions of the script gave for this message.
+local function perform(sender, call, flight)
+  local ok, failure = sender:open() -- closed since, perhaps
+  if not ok then return nil, failure end
+  local _ <close> = clock.work()
+  flight.calling = true
+  local answer, err = guarded(sender.tenant.call, sender.tenant, call)
+  flight.calling = false
+  return answer, err
+end
+
+-- Tells the destination how an attempt ended. What was rejected before anything was sent says
+-- nothing about it.
+local function tell(gate, err, wait, state)
+  if concerns_all(err) then
+    local strikes = state.destination:failures_in_row() + 1
+    gate:pause(wait or state.policy:pause(err, strikes), err)
+  elseif err.outcome ~= "rejected" then
+    gate:failed(err)
+  elseif err.status then
+    gate:fine()
+  end
+end
+
 -- One attempt: answer | nil, err, wait. wait is nil when there is no further one.
 local function attempt(sender, msg, call, state)
   local slot, gate = enter(sender, state.destination, state.policy:limit())
-  if not slot then return nil, gate end
+  if not slot then return nil, state.last_error or gate end
   local _ <close> = slot
   local _ <close> = gate
   if sender.bucket then sender.bucket:take() end
-  msg.attempt = msg.attempt + 1
-  state.began = state.began or clock.monotonic()
-  local answer, err
-  do
-    local _ <close> = clock.work()
-    answer, err = sender.tenant:call(call)
+  if state.began and clock.monotonic() - state.began > (state.policy.deadline or math.huge) then
+    return nil, state.last_error
   end
+  state.attempt = state.attempt + 1
+  msg.attempt = state.attempt
+  state.began = state.began or clock.monotonic()
+  local answer, err = perform(sender, call, state.flight)
+  slot:release()
   if answer then
     gate:fine()
     return answer
   end
   err.outcome = err.outcome or (err.retryable and "retryable" or "rejected")
+  state.last_error = err
   local wait, reason = delivery.judge(msg, err, state)
-  if concerns_all(err) then
-    local strikes = state.destination:failures_in_row() + 1
-    gate:pause(wait or state.policy:pause(err, strikes), err)
-  elseif err.outcome == "rejected" then
-    gate:fine()
-  else
-    gate:failed(err)
-  end
+  tell(gate, err, wait, state)
   return nil, reason or err, wait
 end
 
 --- Whether there is another attempt: its wait; or nil, and why when the script said so.
 function delivery.judge(msg, err, state)
-  if type(msg.body) == "function" and msg.attempt >= 1 and err.sent ~= "nothing" then return nil end
-  local about = { attempt = msg.attempt, elapsed = clock.monotonic() - state.began,
+  if type(msg.body) == "function" and err.sent ~= "nothing" then return nil end
+  local about = { attempt = state.attempt, elapsed = clock.monotonic() - state.began,
     last_wait = state.last_wait, message = msg }
   local wait, reason = guarded(state.policy.wait, state.policy, err, about)
   if reason then reason.outcome = "rejected" end
@@ -121,13 +141,14 @@ local function log_retry(sender, msg, err, wait)
     sender.name, msg:where(), msg.attempt, wait, tostring(err)))
 end
 
-local function attempts(sender, msg, call)
-  local state = { policy = sender.options.retry, destination = destination_of(sender, call.to) }
+local function attempts(sender, msg, call, flight)
+  local state = { policy = sender.options.retry, destination = destination_of(sender, call.to),
+    attempt = 0, flight = flight }
   while true do
     local answer, err, wait = attempt(sender, msg, call, state)
     if answer then return answer end
     if not wait then return nil, with_place(msg, err) end
-    sender.retried = sender.retried + 1
+    flight.retried = flight.retried + 1
     log_retry(sender, msg, err, wait)
     clock.sleep(wait)
   end
@@ -142,22 +163,35 @@ function delivery.prepare(sender, msg)
   return nil, err
 end
 
-local function in_order(sender, msg)
+local function in_order(sender, msg, flight)
   local call, err = delivery.prepare(sender, msg)
   if not call then return nil, err end
-  return attempts(sender, msg, call)
+  return attempts(sender, msg, call, flight)
+end
+
+-- The key of a message that has to wait for others of the same key, nil for none.
+local function key_of(order_by, msg)
+  local key = order_by(msg)
+  local kind = type(key)
+  if key == nil or kind == "string" or kind == "boolean" or kind == "number" and key == key then
+    return key
+  end
+  error("the function 'order_by' returns a text or a number, got "
+    .. (kind == "number" and "NaN" or kind), 0)
 end
 
 --- Delivers a message; waits until it is delivered, rejected, in doubt or given up: answer | nil,
 -- err; err.outcome says which.
-function delivery.deliver(sender, msg)
+-- flight: { retried = 0 }, a table of its own: counts the repetitions; flight.calling is true while
+-- a call is under way, and stays so when that is cancelled.
+function delivery.deliver(sender, msg, flight)
   local order_by = sender.options.order_by
-  if not order_by then return in_order(sender, msg) end
-  local key, err = guarded(order_by, msg)
+  if not order_by then return in_order(sender, msg, flight) end
+  local key, err = guarded(key_of, order_by, msg)
   if err then return nil, with_place(msg, err) end
-  if key == nil then return in_order(sender, msg) end
+  if key == nil then return in_order(sender, msg, flight) end
   local _ <close> = sender.order:enter(key)
-  return in_order(sender, msg)
+  return in_order(sender, msg, flight)
 end
 
 return delivery

@@ -12,6 +12,7 @@
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
+local errors = require "iflow.error"
 local new_waiters = require "iflow.waiters"
 
 local LOUD = 10        -- seconds of a pause that an operator should know of
@@ -96,11 +97,22 @@ function destination:try()
   return setmetatable({ owner = self, probe = true }, gate)
 end
 
+-- For a message that is given up without having been tried: not what became of another one (it may
+-- be in doubt, or have an id), but why nobody gets through.
+local function not_tried(self)
+  local last = self.last_error
+  local err = errors { code = last.outcome == "retryable" and last.code or "call.unavailable",
+    message = ("not tried, since %s is paused: %s"):format(self.name, last.message),
+    hint = last.hint, status = last.status, retry_after = last.retry_after, cause = last }
+  err.outcome = "retryable"
+  return err
+end
+
 --- Waits until a message may be tried. limit: how many probes in a row may fail until this is given
--- up, as if the message itself had been tried. True, or nil and the error of the last probe.
+-- up, as if the message itself had been tried. True, or nil and an error: left to retry.
 function destination:wait(limit)
   while self.open_at and (self.probing or clock.monotonic() < self.open_at) do
-    if self.strikes >= limit then return nil, self.last_error end
+    if self.strikes >= limit then return nil, not_tried(self) end
     local left = self.open_at - clock.monotonic()
     if left > 0 then
       clock.sleep(left)

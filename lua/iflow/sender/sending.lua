@@ -13,8 +13,10 @@ local WINDOW = 8 -- messages that are begun, for each that may be in flight: som
 local sending = {}
 sending.__index = sending
 
-function sending:__close()
-  for child in pairs(self.children) do child:cancel() end
+-- Keeps the traceback of a text while the stack still stands.
+local function with_traceback(err)
+  if type(err) ~= "string" then return err end
+  return debug.traceback(err, 2)
 end
 
 -- Callbacks of the script are told; a failing one is reported and changes nothing.
@@ -30,71 +32,151 @@ local function tell(sender, outcome, msg, value)
     msg:where(), tostring(err)))
 end
 
--- Errors with the exit code of a wrong configuration that say nothing about the next message.
-local of_one_message = { ["limit.exceeded"] = true, ["http.header"] = true,
-  ["call.body_failed"] = true, ["script.failed"] = true }
+-- What a configuration, not a message, is to blame for: where such a code begins.
+local of_all = { cert = true, net = true, service_key = true, tls = true, token = true }
+
+-- Whether the address and the method come from the message.
+local function varies(options)
+  return type(options.to) == "function" or type(options.method) == "function"
+end
 
 -- Refused credentials and a wrong configuration would end every other message the same way.
-local function ends_all(err)
-  local code = errors.exit_code(err)
-  return code == 3 and err.code:match "^(%a+)%." ~= "call"
-    or code == 2 and not of_one_message[err.code]
+local function ends_all(err, options)
+  local code, kind = errors.exit_code(err), err.code:match "^[%w_]+"
+  if code == 3 then return kind ~= "call" end
+  return code == 2 and (of_all[kind] or kind == "url" and not varies(options)) or false
 end
 
 --- Writes down how a message ended, at: the step that it failed in, nil when it was sent.
 function sending:account(msg, answer, err, at)
   if err and not err.outcome then err.outcome = "rejected" end
   local outcome = self.summary:count(answer, err)
+  if err and not at and ends_all(err, self.sender.options) then
+    self.summary.stopped = self.summary.stopped or err
+  end
   tell(self.sender, outcome, msg, answer or err)
-  if self.each then self.each(msg, answer, err, at) end
-  if err and not at and ends_all(err) then self.summary.stopped = self.summary.stopped or err end
+  if not self.each then return end
+  local ok, failure = xpcall(self.each, with_traceback, msg, answer, err, at)
+  -- Whoever counts on being told cannot go on; the others end first.
+  if not ok then self.failure = self.failure or failure end
 end
 
-function sending:work(msg, permit)
+function sending:deliver(msg, flight)
+  self:account(msg, delivery.deliver(self.sender, msg, flight))
+  self.summary.retried = self.summary.retried + flight.retried
+  flight.ended = true
+end
+
+local function new_flight(msg, number)
+  return { msg = msg, number = number or math.huge, retried = 0, calling = false }
+end
+
+function sending:work(flight, permit)
   local _ <close> = permit
-  self:account(msg, delivery.deliver(self.sender, msg))
+  self:deliver(flight.msg, flight)
   self.children[core.task.current()] = nil
+end
+
+-- A message whose delivery was cancelled: it is in doubt if a call was under way.
+local function interrupted(self, flight)
+  local text = flight.calling and "%s: the sending was interrupted while a call was under way"
+    or "%s: the sending was interrupted before it was delivered"
+  local err = errors { code = flight.calling and "call.in_doubt" or "task.canceled",
+    message = text:format(flight.msg:where()) }
+  err.outcome = flight.calling and "in_doubt" or "retryable"
+  self:account(flight.msg, nil, err)
+end
+
+-- A message that was taken when the sending had stopped; at: the step that it is to go on with.
+local function not_tried(self, msg, at)
+  local why, copy = self.summary.stopped or errors.wrap(self.failure, "script.failed"), {}
+  for key, value in pairs(why) do copy[key] = value end
+  copy.message = ("%s: not tried: %s"):format(msg:where(), why.message)
+  local err = errors(copy)
+  err.outcome = "retryable"
+  self:account(msg, nil, err, at)
+end
+
+-- What is under way, in the order of its beginning; all of it is cancelled.
+local function cancel_children(self)
+  local flights = {}
+  for child, flight in pairs(self.children) do
+    child:cancel()
+    if not flight.ended then flights[#flights + 1] = flight end
+  end
+  self.children = {}
+  if self.own and not self.own.ended then flights[#flights + 1] = self.own end
+  table.sort(flights, function(a, b) return a.number < b.number end)
+  return flights
+end
+
+--- Ended early: cancels what is under way, and tells what becomes of it.
+function sending:__close()
+  if self.ended then return end
+  self.ended, self.finishing = true, true
+  for _, flight in ipairs(cancel_children(self)) do interrupted(self, flight) end
+  for _, name in ipairs { "entering", "held" } do
+    if self[name] then interrupted(self, new_flight(self[name])) end
+  end
+  self.summary.stopped = self.summary.stopped
+    or errors { code = "task.canceled", message = "the sending was interrupted" }
+  pcall(self.pipeline.finish, self.pipeline) -- what steps have collected
 end
 
 -- What comes out of the transforms.
 function sending:sink(msg)
-  if self.summary.stopped or self.taken == self.limit then transform.stop() end
+  if self.taken == self.limit then transform.stop() end
   self.taken = self.taken + 1
-  if self.dry then return self.dry(msg) end
-  self:start(self.held)
-  self.held = nil
-  if self.holds then
-    self.held = msg
-  else
-    self:start(msg)
+  self.last = msg
+  if self:is_stopped() then
+    not_tried(self, msg)
+    if self.finishing then return end
+    transform.stop()
   end
+  if self.dry then return self.dry(msg) end
+  if self.holds then msg, self.held = self.held, msg end
+  self:start(msg)
 end
 
 function sending:start(msg)
   if not msg then return end
+  self.entering = msg
   local permit = self.window:acquire()
-  if self.summary.stopped then
+  self.entering = nil
+  if self:is_stopped() then
     permit:release()
+    not_tried(self, msg)
+    if self.finishing then return end
     transform.stop()
   end
-  self.children[core.task.spawn(self.work, self, msg, permit)] = true
+  local flight = new_flight(msg, self.taken)
+  self.children[core.task.spawn(self.work, self, flight, permit)] = flight
 end
 
---- Takes one message; waits when too many are under way. False: the sending was stopped.
+function sending:is_stopped() return self.summary.stopped ~= nil or self.failure ~= nil end
+
+--- Takes one message; waits when too many are under way. False: no more are taken.
+-- at: the step that it begins with, the first one by default.
 function sending:push(msg, at)
-  if self.summary.stopped or self.taken == self.limit then return false end
+  if self.taken == self.limit then return false end
+  if self:is_stopped() then
+    not_tried(self, msg, at or 1)
+    return false
+  end
   local ok, err = xpcall(self.pipeline.push, function(e) return e end, self.pipeline, msg, at)
   if not ok and not transform.is_stop(err) then error(err, 0) end
-  return ok and not self.summary.stopped and self.taken ~= self.limit
+  return ok and not self:is_stopped() and self.taken ~= self.limit
 end
 
 --- No more messages: waits until all have ended. Returns the summary.
 function sending:finish()
+  self.finishing = true
   local ok, err = xpcall(self.pipeline.finish, function(e) return e end, self.pipeline)
   if not ok and not transform.is_stop(err) then error(err, 0) end
   if self.held then
-    self:account(self.held, delivery.deliver(self.sender, self.held))
-    self.held = nil
+    local flight = new_flight(self.held)
+    self.held, self.own = nil, flight
+    self:deliver(flight.msg, flight)
   end
   local child = next(self.children)
   while child do
@@ -102,7 +184,8 @@ function sending:finish()
     self.children[child] = nil
     child = next(self.children)
   end
-  self.summary.retried = self.sender.retried - self.retried_before
+  self.ended = true
+  if self.failure then error(self.failure, 0) end
   return self.summary:finish()
 end
 
@@ -113,7 +196,7 @@ return function(sender, options)
   local self = setmetatable({ sender = sender, children = {}, summary = new_summary(),
     each = options.each, dry = options.dry, holds = options.holds,
     limit = options.limit, taken = 0,
-    retried_before = sender.retried, window = new_semaphore(sender.options.concurrency * WINDOW),
+    window = new_semaphore(sender.options.concurrency * WINDOW),
   }, sending)
   self.pipeline = transform.pipeline(sender.options.transform,
     function(msg) return self:sink(msg) end,

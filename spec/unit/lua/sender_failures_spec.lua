@@ -1,0 +1,277 @@
+-- Senders when something goes wrong in the middle: no message is lost without a word, whatever
+-- raises, is cancelled or is closed.
+local async = require "spec.support.async"
+local core = require "iflow.core"
+local destinations = require "iflow.sender.destination"
+local fake_tenant = require "spec.support.fake_tenant"
+local iflow = require "iflow"
+local new_clock = require "iflow.test.clock"
+local process = require "spec.support.process"
+local raises = require "spec.support.raises"
+local registry = require "iflow.registry"
+
+local before
+before_each(function()
+  before = registry.install(registry.new())
+  destinations.reset()
+  core.log.capture(true)
+end)
+after_each(function()
+  registry.install(before)
+  core.log.capture(false)
+end)
+
+local function sender_of(fake, options)
+  options.service_key, options.token_cache = fake:key(), false
+  options.to = options.to or "/http/x"
+  return iflow.sender "s" (options)
+end
+
+-- answer(body, n) -> status, headers; may wait.
+local function tenant(answer)
+  return fake_tenant.start { runtime = function(req, n)
+    local status, headers = answer(req:body(), n)
+    return req:answer(status, headers or {}, "")
+  end }
+end
+
+local function fine() return 200 end
+
+-- An answer that comes when .open is set.
+local function held()
+  return setmetatable({}, { __call = function(self)
+    while not self.open do iflow.sleep(0.01) end
+    return 200
+  end })
+end
+
+-- Sends "1" … "n"; the summary, and what each of them became.
+local function send_numbers(sender, n)
+  local list, ends = {}, {}
+  for i = 1, n do list[i] = tostring(i) end
+  local summary = sender:send_all(list, { each = function(msg, _, err)
+    ends[msg.body] = err and err.outcome .. " " .. err.code or "delivered"
+  end })
+  return summary, ends
+end
+
+describe("a message whose call raises", function()
+  local function check(options, payload)
+    local fake <close> = tenant(fine)
+    local s = sender_of(fake, options)
+    local answer, err = s:send(payload or "x")
+    assert.is_nil(answer)
+    assert.same({ "script.failed", "rejected" }, { err.code, err.outcome })
+    local summary = assert(s:send_all { payload or "x", payload or "y" })
+    assert.same({ 2, 1 }, { summary.rejected, summary:exit_code() })
+    s:close()
+  end
+
+  it("is rejected: values of the script", async(function()
+    check { headers = function() return { X = {} , Y = { {} } } end }
+  end))
+  it("is rejected: its method", async(function()
+    check { method = function() return 5 end }
+  end))
+  it("is rejected: its query", async(function()
+    check { query = function() return { a = { {} } } end }
+  end))
+  it("is rejected: an iterator that raises", async(function()
+    check({}, iflow.message.new { body = function() error "no more" end })
+  end))
+  it("is rejected: a key of order that is none", async(function()
+    check { order_by = function() return 0 / 0 end }
+  end))
+  it("is rejected: a key of order that would never be met again", async(function()
+    check { order_by = function() return {} end }
+  end))
+end)
+
+describe("a sending", function()
+  it("goes on after a message with an address that is none", async(function()
+    local fake <close> = tenant(fine)
+    local s = sender_of(fake, { to = function(msg) return "/http/" .. msg.body end,
+      concurrency = 1 })
+    local list = {}
+    for i = 1, 30 do list[i] = i == 3 and "a b" or "x" end
+    local summary = s:send_all(list)
+    assert.same({ 29, 1 }, { summary.delivered, summary.rejected })
+    assert.is_nil(summary.stopped)
+    s:close()
+  end))
+
+  it("goes on after a message whose file is not there", async(function()
+    local fake <close> = tenant(fine)
+    local s = sender_of(fake, { concurrency = 1 })
+    local list = {}
+    for i = 1, 30 do list[i] = i == 3 and iflow.message.new { body = { file = "/no" } } or "x" end
+    local summary = s:send_all(list)
+    assert.same({ 29, 1 }, { summary.delivered, summary.rejected })
+    s:close()
+  end))
+
+  it("delivers what an iterator gave before it raised", async(function()
+    local fake <close> = tenant(fine)
+    local told, i = 0, 0
+    local s = sender_of(fake, { on_delivered = function() told = told + 1 end })
+    local ok, err = pcall(s.send_all, s, function()
+      i = i + 1
+      if i == 4 then error "the database is gone" end
+      return "x"
+    end)
+    assert.is_false(ok)
+    assert.matches("^spec/unit/lua/sender_failures_spec.lua:%d+: the database is gone", err)
+    assert.same({ 3, 3 }, { told, fake.calls })
+    s:close()
+  end))
+
+  it("raises what `each` raised, when all have ended", async(function()
+    local fake <close> = tenant(fine)
+    local s = sender_of(fake, { concurrency = 2 })
+    local i = 0
+    local ok, err = pcall(s.send_all, s, function()
+      i = i + 1
+      return i <= 1000 and "x" or nil
+    end, { each = function() error "no room" end })
+    assert.is_false(ok)
+    assert.matches("no room", err)
+    assert.is_true(i < 1000)
+    s:close()
+  end))
+
+  it("that stops tells what became of each message it has taken", async(function()
+    local fake <close> = fake_tenant.start { token = function(req)
+      return req:answer(401, {}, '{"error":"unauthorized"}')
+    end }
+    local s = sender_of(fake, { concurrency = 1 })
+    local taken, ends = 0, 0
+    local summary = s:send_all(function()
+      taken = taken + 1
+      return "x"
+    end, { each = function() ends = ends + 1 end })
+    assert.equal(3, summary:exit_code())
+    assert.same({ taken, taken }, { ends, summary:total() })
+    s:close()
+  end))
+
+  it("that is cancelled tells what became of each message", async(function()
+    local gate = held()
+    local fake <close> = tenant(gate)
+    local s = sender_of(fake, { concurrency = 2 })
+    local ends, taken = {}, 0
+    local running = core.task.spawn(function()
+      s:send_all(function()
+        taken = taken + 1
+        return tostring(taken)
+      end, { each = function(msg, _, err) ends[#ends + 1] = { msg.body, err.outcome } end })
+    end)
+    process.wait_for("two calls", function() return fake.calls == 2 end)
+    running:cancel()
+    running:join()
+    gate.open = true
+    assert.equal(taken, #ends)
+    for i, one in ipairs(ends) do
+      assert.same({ tostring(i), i <= 2 and "in_doubt" or "retryable" }, one)
+    end
+    s:close()
+  end))
+
+  it("is not fed with what is no list", async(function()
+    local s = iflow.sender "s" { to = "/http/x", service_key = "no.json" }
+    for _, wrong in ipairs { { order = 1 }, iflow.message.new { body = "x" }, "text", 5 } do
+      raises("send_all takes a list of messages", function() s:send_all(wrong) end)
+    end
+    raises("options of send_all are a table", function() s:send_all({}, true) end)
+    raises("'each' must be a function", function() s:send_all({}, { each = 1 }) end)
+  end))
+
+  it("says which of its messages is none at the line that sends", async(function()
+    local fake <close> = tenant(fine)
+    local s = sender_of(fake, {})
+    raises("iterator of pieces is expected, got number", function()
+      local summary = s:send_all { "a", 5 }
+      return summary
+    end)
+    s:close()
+  end))
+end)
+
+describe("an endpoint that is given up", function()
+  it("leaves those to retry that were not tried: another's doubt is not theirs", async(function()
+    local gate = held()
+    local fake <close> = tenant(gate)
+    local s = sender_of(fake, { timeout = "500ms", concurrency = 1,
+      retry = iflow.retry { attempts = 1 } })
+    local summary, ends = send_numbers(s, 5)
+    assert.same({ 1, 4, 1 }, { summary.in_doubt, summary.retryable, fake.calls })
+    assert.equal("in_doubt call.in_doubt", ends["1"])
+    assert.equal("retryable call.unavailable", ends["5"])
+    gate.open = true
+    s:close()
+  end))
+end)
+
+describe("a probe", function()
+  it("that never reached the endpoint opens it for nobody", async(function()
+    local got = {}
+    local fake <close> = tenant(function(body, n)
+      got[n] = body
+      return n == 1 and 503 or 200
+    end)
+    local s = sender_of(fake, { concurrency = 1, retry = iflow.retry { attempts = 3 },
+      method = function(msg) return msg.body == "bad" and {} or "POST" end })
+    local _ <close> = new_clock()
+    assert.equal(2, s:send_all({ "a", "bad", "b" }).delivered)
+    assert.equal(3, #got)
+    s:close()
+  end))
+end)
+
+describe("a message that is sent again", function()
+  it("has all its attempts again", async(function()
+    local fake <close> = tenant(function(_, n) return n % 2 == 1 and 503 or 200 end)
+    local s = sender_of(fake, { retry = iflow.retry { attempts = 2 } })
+    local _ <close> = new_clock()
+    local msg = iflow.message.new { body = "x" }
+    for _ = 1, 2 do
+      assert(s:send(msg))
+      assert.equal(2, msg.attempt)
+    end
+    s:close()
+  end))
+end)
+
+describe("a policy's deadline", function()
+  it("holds for waits that the endpoint's pauses make longer", async(function()
+    local _ <close> = new_clock()
+    local got = {}
+    local fake <close> = tenant(function(body)
+      got[#got + 1] = body
+      if body == "1" then return 502 end
+      return 503, { ["Retry-After"] = "60" }
+    end)
+    local s = sender_of(fake, { idempotent = true, concurrency = 1,
+      retry = iflow.retry { attempts = 50, deadline = "10s" } })
+    local summary = send_numbers(s, 2)
+    assert.equal(2, summary.retryable)
+    assert.same({ "1", "2" }, got)
+    s:close()
+  end))
+end)
+
+describe("repetitions", function()
+  it("are counted for the sending that made them", async(function()
+    local failed = {}
+    local fake <close> = tenant(function(body)
+      if failed[body] or body == "b" then return 200 end
+      failed[body] = true
+      return 502
+    end)
+    local s = sender_of(fake, { idempotent = true })
+    local _ <close> = new_clock()
+    local results = assert(iflow.all {
+      function() return s:send_all { "a" } end, function() return s:send_all { "b" } end })
+    assert.same({ 1, 0 }, { results[1].retried, results[2].retried })
+    s:close()
+  end))
+end)
