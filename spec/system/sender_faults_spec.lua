@@ -10,8 +10,10 @@ local registry = require "iflow.registry"
 local size = require "spec.support.size"
 
 local COUNT = size.of(1000, 10000)
-local FAULTS = { "runtime:503@10%", "runtime:429=1s@5%", "runtime:reset=after@2%",
-                 "runtime:reset=answer@1%", "token:expires=2s" }
+-- Chances with a seed fall the same way in every run.
+local FAULTS = { "runtime:503@10%,seed=1", "runtime:429=1s@5%,seed=2",
+                 "runtime:reset=after@2%,seed=3", "runtime:reset=answer@1%,seed=4",
+                 "token:expires=2s" }
 
 local before
 before_each(function()
@@ -84,14 +86,14 @@ describe("on a bad day", function()
     local orders = define(land, false)
     local _ <close> = new_clock()
     local doubt = {}
-    local summary = assert(orders:send_all(numbers(COUNT // 5), { each = function(msg, _, err)
+    local summary = assert(orders:send_all(numbers(COUNT // 2), { each = function(msg, _, err)
       if err then doubt[msg.id] = err.outcome end
     end }))
-    assert.equal(COUNT // 5, summary.delivered + summary.in_doubt)
+    assert.equal(COUNT // 2, summary.delivered + summary.in_doubt)
     assert.is_true(summary.in_doubt > 0)
     assert.equal(5, summary:exit_code())
     local found = runs(land)
-    for number = 1, COUNT // 5 do
+    for number = 1, COUNT // 2 do
       local id = id_of(number)
       if doubt[id] then
         assert.equal("in_doubt", doubt[id])
