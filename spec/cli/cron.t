@@ -75,6 +75,15 @@ $ iflow run ends.lua --job e
 ! iflow run: usage.invalid: the script defines no job 'e'
 !   what to do: it defines: a, b, c, d
 = 2
+$ printf 'local iflow = require "iflow"\niflow.cron "answer" { at = "@daily", run = function() return { outcome = "delivered" } end }\niflow.cron "summary" { at = "@daily", run = function() return iflow.sender "s":send_all {} end }\niflow.sender "s" { to = "/http/a", service_key = "nowhere.json" }\niflow.cron "failed" { at = "@daily", run = function() return false end }\niflow.cron "number" { at = "@daily", run = function() return 4 end }\n' >more.lua; iflow run more.lua --job answer
+$ iflow run more.lua --job failed
+= 1
+$ iflow run more.lua --job number
+= 4
+$ iflow run more.lua --job summary
+! iflow run: file.not_found: …
+! …
+= 2
 $ iflow run ends.lua --job a --sender s
 ! iflow run: usage.invalid: --sender or --job, not both
 ! …
@@ -91,3 +100,8 @@ $ printf 'local iflow = require "iflow"\niflow.cron "a" { at = "0 25 * * *", run
 ! iflow run: script.failed: bad.lua:2: option 'at': '0 25 * * *': field 2 (hour), column 3: 25 is not in 0-23
 ! …
 = 2
+
+# A job can be tested.
+$ printf 'local iflow = require "iflow"\niflow.sender "s" { to = "/http/a", service_key = "nowhere.json" }\niflow.cron "nightly" { at = "@daily", zone = "UTC", run = function() return iflow.sender "s":send "x" end }\niflow.test("sends at night", function(t)\n  local flow = t:flow { address = "/a" }\n  assert(iflow.cron "nightly":run())\n  t:equal("x", flow.received[1].body)\nend)\n' >tested.lua; iflow test tested.lua
+> +
+> 1 successes / 0 failures

@@ -1,5 +1,4 @@
 -- job.lua -- `iflow run SCRIPT --job NAME`: runs a job of the script once, now; finds jobs by name.
-local clock = require "iflow.clock"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
@@ -22,7 +21,7 @@ function module.find(registry, name)
     message = suggest.message(("the script defines no job '%s'"):format(name), name, names) }
 end
 
--- What a job ended with as what a script returns.
+-- What a job ended with as what a script returns. It may hand on what a sender answered.
 local function as_result(job, first, ...)
   local word = verdict.of(first)
   if word == "done" then return true end
@@ -34,12 +33,14 @@ local function as_result(job, first, ...)
       message = ("the job '%s' asks to be run again after %s"):format(job.name,
         duration.text(first.wait)) }
   end
-  return first, ...
+  if math.type(first) == "integer" or not first then return first, ... end
+  local summary = type(first) == "table" and type(first.exit_code) == "function"
+  return summary and first:exit_code() or true
 end
 
---- Runs it and waits: what a script could have returned.
-function module.run(job)
-  return as_result(job, job:run(math.floor(clock.now())))
+--- Runs it and waits: what a script could have returned. planned, missed: as in job:run.
+function module.run(job, planned, missed)
+  return as_result(job, job:run(planned, missed))
 end
 
 return module

@@ -63,9 +63,12 @@ describe("iflow.cron", function()
 
   it("refuses a name twice", function()
     define()
+    local other = iflow.cron "other"
+    define({}, "other")
     raises("'nightly' is defined twice; first at spec/", function()
       iflow.cron "nightly" { at = "@daily", run = nothing }
     end)
+    raises("'other' is defined twice", function() other { at = "@daily", run = nothing } end)
   end)
 
   it("spreads jobs over their jitter, each always the same", function()
@@ -79,6 +82,16 @@ describe("iflow.cron", function()
     assert.is_true(most <= 300 and most > 280)
     assert.is_true(sum > 200 * 120 and sum < 200 * 180)
     assert.equal(101, define({ jitter = "10m" }, "hourly").schedule.delay)
+  end)
+
+  it("is found by its name, in a test for example", function()
+    local nightly = define { run = function(job) return job.planned end }
+    assert.equal(nightly, iflow.cron "nightly")
+    assert.is_true(math.abs(iflow.cron "nightly":run() - os.time()) <= 60)
+    raises("no job 'nigtly' is defined, did you mean 'nightly'?", function()
+      local _ = iflow.cron "nigtly":run()
+    end)
+    raises("use a colon", function() local _ = nightly.run() end)
   end)
 
   it("runs with what it stands for", function()
