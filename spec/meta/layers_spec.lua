@@ -13,6 +13,9 @@ local alone = {
   { "^<llhttp%.h>", "net/http1.c" },
   { "^<cjson/", "base/json.c" },
   { "^<expat%.h>", "codec/xml.c" },
+  { "^<sqlite3%.h>", "outbox/sqlite_private.h" },
+  { '^"outbox/sqlite_private%.h"', "outbox/sqlite.c", "outbox/sqlite_change.c",
+    "outbox/sqlite_read.c" },
 }
 
 local lua_headers = { ["<lua.h>"] = true, ["<lauxlib.h>"] = true, ["<lualib.h>"] = true }

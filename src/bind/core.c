@@ -31,6 +31,7 @@ static const luaL_Reg submodules[] = {
   { "http", ifl_open_http },
   { "server", ifl_open_server },
   { "tenant", ifl_open_tenant },
+  { "outbox", ifl_open_outbox },
   { NULL, NULL },
 };
 /* clang-format on */

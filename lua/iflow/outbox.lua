@@ -1,0 +1,148 @@
+--- The outbox: messages that are on disk from when they are accepted until they are delivered.
+-- Everything waits (it runs on a thread of the outbox), so it needs a task.
+--
+--   local box <close> = assert(outbox.open { path = "orders.db" })
+--   box:enqueue { sender = "orders", id = id, key = customer, body = text, headers = { … } }
+--   for _, msg in ipairs(box:claim("orders", 32)) do
+--     … send it …
+--     box:delivered(msg, { status = 200, message_id = "AGd…", began = t })
+--   end
+--
+-- A message is in one of these states:
+--   ready      waits for its turn, or for its time (not_before)
+--   blocked    ready, but an earlier message with its key is not through yet
+--   started    its attempt is on disk, for senders that must not repeat blindly
+--   in_doubt   was sent, nobody knows what became of it; it holds back its key
+--   rejected   a dead letter; it holds back nothing
+--   delivered  known for `retention`, without its body
+-- After a crash what was started is in doubt, what was only claimed is ready.
+--
+-- Methods return nil, err when the disk fails them; nothing has changed then.
+
+local core = require "iflow.core"
+local json = require "iflow.json"
+
+local outbox = {}
+
+local box = { __name = "iflow.outbox" }
+box.__index = box
+
+--- Opens or creates the outbox of one process. Options, all but the path optional:
+--   path          of the database; beside it: PATH-lock (its holder), PATH-bodies, PATH-wal
+--   durability    "full" (default): an accepted message survives a loss of power; "normal": it
+--                 survives a crash of the process, and the last ones perhaps no loss of power
+--   max_messages, max_bytes    the ceiling of what is not delivered: 10,000,000 and 64 GiB
+--   inline_max    larger bodies are files of their own (1 MiB)
+--   retention     how long a delivered message is known ("7d"); 0: it is gone at once
+--   lock_wait     how long to wait for another process that holds it ("2s")
+--   backend       "sqlite"
+-- Errors: outbox.locked (names the holder), outbox.read_only, outbox.corrupt, outbox.version,
+-- outbox.disk_full.
+function outbox.open(options)
+  local handle, err = core.outbox.open(options)
+  if not handle then return nil, err end
+  return setmetatable({ handle = handle }, box)
+end
+
+-- What describes a message besides its body, as one text.
+local function describe(fields)
+  if not (fields.headers or fields.content_type or fields.source or fields.about) then
+    return nil
+  end
+  return assert(json.encode { headers = fields.headers and json.object(fields.headers),
+    content_type = fields.content_type, source = fields.source, about = fields.about })
+end
+
+local function restore(msg)
+  local text = msg.about
+  if not text then return msg end
+  msg.about = nil
+  for name, value in pairs(assert(json.decode(text))) do msg[name] = value end
+  return msg
+end
+
+local function restore_all(list, ...)
+  for _, msg in ipairs(list or {}) do restore(msg) end
+  return list, ...
+end
+
+--- Accepts a message and returns when it is durable: "accepted", or "known" when the sender has one
+-- with this id already (then nothing is stored). Fields: sender, id, body (a string, or { file =
+-- path }, which is copied); optional key (order: one after the other), headers, content_type,
+-- source, about (a value of your own), not_before (seconds since 1970), wait (how long to wait for
+-- room at the ceiling; default: not at all). Errors: outbox.full, outbox.disk_full, outbox.failed.
+function box:enqueue(message)
+  local fields = { about = describe(message) }
+  for name, value in pairs(message) do
+    if name ~= "headers" and name ~= "content_type" and name ~= "source" and name ~= "about" then
+      fields[name] = value
+    end
+  end
+  return self.handle:enqueue(fields)
+end
+
+--- Up to `max` (1; at most 1000) messages of the sender that are ready, the oldest first, of every
+-- key only the first. They are the caller's until one of the methods below is called. A second
+-- value says when the next one is due, nil when none waits for a time. A message has the fields of
+-- enqueue and number, attempts, created, changed, size; a large body is { file = path }.
+function box:claim(sender, max) return restore_all(self.handle:claim(sender, max)) end
+
+--- Gives claimed messages back as they were.
+function box:release(what) return self.handle:release(what) end
+
+-- What changes a state takes a message, its number, or a list of these, written in one transaction;
+-- an outcome for all of them, or one each: { number = 7, outcome = { … } }. It returns how many it
+-- changed: those in another state stay as they are.
+--   outcome   { began =, ended =, status =, message_id =, error = text or iflow.error, code =,
+--               not_before =, attempted = }
+local function changes(action)
+  return function(self, what, outcome) return self.handle:change(action, what, outcome) end
+end
+
+--- Before the first byte is sent, for senders that must not repeat blindly: ready -> started.
+box.start = changes "start"
+--- The message is through; the next one of its key may go.
+box.delivered = changes "delivered"
+--- A dead letter.
+box.rejected = changes "rejected"
+--- Again at outcome.not_before. attempted = false: it was not tried (the endpoint is paused, say).
+box.retry = changes "retry"
+--- Sent, but nobody knows what became of it.
+box.in_doubt = changes "in_doubt"
+--- By an operator: a message that is rejected, in doubt or waits for its time is ready at once (or
+-- at outcome.not_before) and keeps its id. One message may get a new body, with body and headers.
+function box:requeue(what, outcome)
+  if not (outcome and outcome.body) then return self.handle:change("requeue", what, outcome) end
+  local fields = { about = describe(outcome), body = outcome.body, error = outcome.error,
+    code = outcome.code, not_before = outcome.not_before }
+  return self.handle:change("requeue", what, fields)
+end
+--- By an operator: the message is gone. Not what is claimed or started.
+box.drop = changes "drop"
+
+--- Messages by number: { sender =, state = (with "blocked"), code =, id =, older_than = "1h",
+-- after = number, limit = 100, bodies = false }. The next page begins after the last number.
+function box:list(filter) return restore_all(self.handle:list(filter)) end
+
+--- One message with body and history (a list of { state, attempt, began, ended, status,
+-- message_id, code, error }, the last 100), or nil when there is none.
+function box:show(number)
+  local msg, err = self.handle:show(number)
+  if not msg then return nil, err end
+  return restore(msg)
+end
+
+--- For every sender: { sender =, ready =, blocked =, started =, in_doubt =, rejected =,
+-- delivered =, oldest = time, ages = { … } }. The ages count open messages of up to 5 minutes, 10,
+-- 20, 40, 80, 160, 320, 640, 1280, and older. It reads all messages: half a second a million.
+function box:stats() return self.handle:stats() end
+
+--- { ready =, started =, in_doubt =, rejected =, delivered =, claimed =, messages =, bytes = }; the
+-- last two count what is not delivered. Cheap.
+function box:counts() return self.handle:counts() end
+
+--- Finishes what was asked for and closes the file. May be repeated.
+function box:close() return self.handle:close() end
+box.__close = box.close
+
+return outbox

@@ -1,0 +1,43 @@
+/* outbox_private.h -- an outbox, for its two sides: outbox.c on the loop, thread.c on its thread. */
+#ifndef IFL_OUTBOX_OUTBOX_PRIVATE_H
+#define IFL_OUTBOX_OUTBOX_PRIVATE_H
+
+#include "base/buffer.h"
+#include "outbox/queue.h"
+
+#include <pthread.h>
+
+struct ifl_outbox {
+  /* The loop's side. */
+  iflow_loop *loop;
+  ifl_poll *poll;
+  struct ifl_soon soon;
+  struct ifl_queue fresh;   /* submitted in this turn */
+  struct ifl_queue waiting; /* enqueues that found the outbox full */
+  struct ifl_queue storing; /* their large body is being written; linked both ways */
+  size_t unfinished;
+  bool closing;
+  struct ifl_outbox_request *close; /* answered when the thread has ended */
+  /* Constant while the thread runs. */
+  const struct ifl_outbox_driver *driver;
+  struct ifl_outbox_options options;
+  char *path;
+  struct ifl_buf bodies;
+  int event;
+  pthread_t thread;
+  /* Between the two. */
+  pthread_mutex_t mutex;
+  pthread_cond_t wake;
+  struct ifl_queue writes, reads, done;
+  bool stop, ended;
+  /* The thread's side. */
+  void *db;
+  int open_rc;
+  iflow_error open_err;
+  int64_t purge_at;
+};
+
+/* What the thread runs: opens the database, serves the queues until `stop`, closes it. */
+void *ifl_outbox_thread(void *box);
+
+#endif
