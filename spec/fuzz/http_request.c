@@ -131,19 +131,22 @@ static void on_request(void *payload, ifl_incoming *in)
     done(e);
 }
 
-/* Now and then the ports have run out: those of connections that ended rest for a second. */
+/* A thousand connections a second use up the ports of one address within a minute, since those that
+ * ended rest for so long: each comes from another address of 127.0.0.0/8. */
 static int connect_to(int port)
 {
-  struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-  addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  for (int i = 0; i < 1000; i++) {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof addr) == 0) return fd;
-    if (fd < 0 || errno != EADDRNOTAVAIL) abort();
-    close(fd);
-    usleep(10000);
+  static uint32_t count;
+  struct sockaddr_in from = { .sin_family = AF_INET };
+  struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (++count & 0xffff));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof from) < 0 ||
+      connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+    perror("no connection to the server under test");
+    abort();
   }
-  abort();
+  return fd;
 }
 
 static int answer_head(void *payload)

@@ -127,8 +127,8 @@ describe("table 8.1:", function()
     clock = clock + 3600 + 61
     local answer = assert(support.request(sb, "runtime", { method = "POST", path = "/http/echo",
       body = "x", headers = { Authorization = bearer } }))
-    expect(answer, 401, JSON, '{"error_description":"The token is expired, was not issued for this '
-      .. 'runtime, or its key is gone","error":"invalid_token"}',
+    expect(answer, 401, JSON, '{"error":"invalid_token","error_description":"The token is expired, '
+      .. 'was not issued for this runtime, or its key is gone"}',
       { ["www-authenticate"] = 'Bearer error="invalid_token"' })
     assert.same({}, sb:log())
   end))

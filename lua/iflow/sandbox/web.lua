@@ -88,7 +88,7 @@ end
 function web.json(status, value, headers)
   headers = headers or {}
   headers["Content-Type"] = "application/json;charset=UTF-8"
-  return web.text(status, assert(json.encode(value)), headers)
+  return web.text(status, assert(json.encode(value, { sort = true })), headers)
 end
 
 local PAGE = [[<!doctype html><html lang="en"><head><title>HTTP Status %d – %s</title></head>]]
