@@ -59,10 +59,20 @@ local function check_body(body, level)
     level + 1)
 end
 
+local function check_type(given, name, kind, text, level)
+  local value = given[name]
+  if value == nil or type(value) == kind then return end
+  error(("the field '%s' of a message is %s, got %s"):format(name, text, type(value)), level + 1)
+end
+
 --- A message of the given fields (a table with any of those above); raises when one is wrong.
 function module.new(given)
   check_keys(given, is_field, fields)
   check_body(given.body, 2)
+  check_type(given, "headers", "table", "a table, name -> value", 2)
+  check_type(given, "source", "table", "a table { file =, line =, record = }", 2)
+  check_type(given, "content_type", "string", "a text", 2)
+  check_type(given, "attempt", "number", "a number", 2)
   local self = copy(given)
   self.headers, self.source, self.attempt = copy(given.headers), copy(given.source),
     given.attempt or 0
@@ -92,6 +102,8 @@ end
 function message:with(change)
   check_keys(change, is_change, changes)
   check_body(change.body, 2)
+  check_type(change, "headers", "table", "a table, name -> value", 2)
+  check_type(change, "content_type", "string", "a text", 2)
   local new = copy(self)
   new.headers, new.source = copy(change.headers or self.headers), copy(self.source)
   if change.data ~= nil then new.data, new.body = change.data, nil end
@@ -169,7 +181,7 @@ end
 function message:where()
   local source = self.source
   local text = source.file or (source.line or source.record) and "input" or nil
-  if not text then return self.id and "message " .. self.id or "the message" end
+  if not text then return self.id and "message " .. tostring(self.id) or "the message" end
   if source.line then text = text .. ":" .. source.line end
   if source.record then text = ("%s (record %d)"):format(text, source.record) end
   return text

@@ -86,13 +86,32 @@ local function input_message(path, sender)
   return message.new { body = pieces, source = source }, fraction
 end
 
--- Sends entries of a file of rejects again. What was in doubt may have arrived.
-local function push_again(run, entries, sender, out)
+-- What an entry says that this sender cannot follow; nothing is sent then.
+local function check_entries(entries, sender)
+  local steps = #sender.options.transform
   for _, entry in ipairs(entries) do
+    if entry.sender and entry.sender ~= sender.name then
+      return usage(("%s: the message is of the sender '%s', not of '%s'"):format(entry.place,
+        tostring(entry.sender), sender.name))
+    elseif (entry.step or 1) > steps + 1 then
+      return usage(("%s: 'step' is %d, but the sender '%s' has %d transforms"):format(entry.place,
+        entry.step, sender.name, steps))
+    end
+  end
+  return entries
+end
+
+-- Sends entries of a file of rejects again; rest.at: how many it came to. What was in doubt may
+-- have arrived.
+local function push_again(run, rest, sender, out)
+  for i, entry in ipairs(rest.entries) do
+    if run:is_full() then break end
+    rest.at = i
     if entry.outcome == "in_doubt" and not sender.options.idempotent then
       out:warn(entry.message:where() .. " is in doubt: look it up in the monitor first; then "
         .. "change its outcome to \"rejected\" to send it again")
-      run:leave(entry.message, entry)
+      rest.keep(entry)
+      run.summary.in_doubt = run.summary.in_doubt + 1
     elseif not run:push(entry.message, entry.step or #sender.options.transform + 1) then
       break
     end
@@ -105,9 +124,27 @@ local function default_rejects(sender)
   return ("%s.rejected-%s.jsonl"):format(sender.name, os.date "!%Y%m%dT%H%M%SZ")
 end
 
-local function sum_up(out, sender, run, summary, written)
+local function interrupted(summary)
+  return summary.stopped ~= nil and summary.stopped.code == "task.canceled"
+end
+
+-- Why it ended before its input, and where; reading: the input was not at its end.
+local function note_stop(out, sender, run, reading)
+  local stopped = run.summary.stopped
+  if not stopped then return end
+  local text = interrupted(run.summary) and "interrupted" or "stopped"
+  if reading then
+    text = ("%s%s, what follows was not read"):format(text,
+      run.last and " after " .. run.last:where() or "")
+  end
+  if not interrupted(run.summary) then text = ("%s: %s"):format(text, tostring(stopped)) end
+  out:note(("%s: %s"):format(sender.name, text))
+end
+
+local function sum_up(out, sender, run, written, reading)
+  local summary = run.summary
   out:result(function()
-    if run.shown or run.dry then
+    if run.dry then
       out:print(("%s: %d would be sent, %d rejected"):format(sender.name, run.shown or 0,
         summary.rejected))
     else
@@ -115,10 +152,7 @@ local function sum_up(out, sender, run, summary, written)
     end
   end, run.dry and { would_be_sent = run.shown or 0, rejected = summary.rejected }
     or summary:values())
-  if summary.stopped then
-    out:note(("%s: stopped, what follows was not read: %s"):format(sender.name,
-      tostring(summary.stopped)))
-  end
+  note_stop(out, sender, run, reading)
   if written.count > 0 then
     out:note(("%s: %d not delivered, written to %s; mend them there and send them with --again")
       :format(sender.name, written.count, written.path))
@@ -129,8 +163,12 @@ end
 local function source_of(args, sender, out)
   if args.again then
     local entries, err = rejects.read(args.again)
+    if entries then entries, err = check_entries(entries, sender) end
     if not entries then return nil, err end
-    return function(run) push_again(run, entries, sender, out) end
+    return function(run, rest)
+      rest.entries = entries
+      push_again(run, rest, sender, out)
+    end
   end
   local msg, fraction = input_message(args.input, sender)
   if not msg then return nil, fraction end
@@ -141,42 +179,71 @@ end
 local function reporter(written, out, dry)
   return function(msg, _, err, at)
     if not err then return end
-    if core.file.is_terminal(2) then io.stderr:write "\r\27[K" end -- over the progress line
-    out:note(("%s: %s"):format(err.outcome, tostring(err)))
+    if err.code ~= "task.canceled" then
+      if core.file.is_terminal(2) then io.stderr:write "\r\27[K" end -- over the progress line
+      out:note(("%s: %s"):format(err.outcome, tostring(err)))
+    end
     if not dry then written:add(msg, err, at) end
   end
+end
+
+local function check_words(args)
+  if (args.input == nil) == (args.again == nil) then
+    return usage("--sender needs what to send: one of --input and --again",
+      "name a file (or - for standard input) with --input, or a file of rejects with --again")
+  end
+  if args.again and args.rejects
+    and core.file.absolute(args.again) == core.file.absolute(args.rejects) then
+    return usage("--again and --rejects name the same file", "what is not delivered is added to "
+      .. "the file of --rejects, so let it be another one")
+  end
+  return true
+end
+
+-- Sends with all that has to be open; what is there to tell is told however it ends.
+local function send(push, fraction, sender, args, out)
+  local written <close> = rejects.writer(args.rejects or default_rejects(sender), sender.name)
+  if not args.dry_run then
+    local ok, err = written:open()
+    if not ok then return nil, err end
+  end
+  local run, reading
+  local _ <close> = setmetatable({}, { __close = function()
+    if run then sum_up(out, sender, run, written, reading) end
+  end })
+  -- Entries of an earlier file that this run does not come to go to its own, after those that it
+  -- did, so that nobody has to find out which ones are left.
+  local rest <close> = setmetatable({ entries = {}, at = 0 }, { __close = function(self)
+    for i = self.at + 1, #self.entries do self.keep(self.entries[i]) end
+  end })
+  function rest.keep(entry) if not args.dry_run then written:keep(entry) end end
+  run = new_sending(sender, { limit = args.limit, each = reporter(written, out, args.dry_run) })
+  local _ <close> = run
+  if args.dry_run then run.dry = dry_sink(run, sender, out) end
+  local _ <close> = not args.dry_run
+    and new_progress(sender.name, run.summary, { fraction = fraction }) or nil
+  reading = not args.again
+  push(run, rest)
+  reading = reading and run.summary.stopped ~= nil
+  return run:finish()
 end
 
 --- Sends what the words name: the exit code, or nil, err.
 -- args: input or again, dry_run, limit, rejects.
 function module.run(sender, args, out)
-  if (args.input == nil) == (args.again == nil) then
-    return usage("--sender needs what to send",
-      "name a file (or - for standard input) with --input, or a file of rejects with --again")
-  end
+  local ok, err = check_words(args)
+  if not ok then return nil, err end
   local push, fraction = source_of(args, sender, out)
   if not push then return nil, fraction end
   if not args.dry_run then
-    local ok, err = sender:open()
+    ok, err = sender:open()
     if not ok then return nil, err end
   end
-  local written <close> = rejects.writer(args.rejects or default_rejects(sender), sender.name)
-  local run <close> = new_sending(sender, { limit = args.limit,
-    each = reporter(written, out, args.dry_run) })
-  function run.leave(_, msg, entry)
-    written:add(msg, { outcome = entry.outcome, code = "call.in_doubt",
-      message = "still in doubt" })
-  end
-  if args.dry_run then run.dry = dry_sink(run, sender, out) end
-  do
-    local _ <close> = not args.dry_run
-      and new_progress(sender.name, run.summary, { fraction = fraction }) or nil
-    push(run)
-    run:finish()
-  end
-  sum_up(out, sender, run, run.summary, written)
+  local summary
+  summary, err = send(push, fraction, sender, args, out)
   sender:close()
-  return run.summary:exit_code()
+  if not summary then return nil, err end
+  return summary:exit_code()
 end
 
 return module

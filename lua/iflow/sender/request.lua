@@ -12,14 +12,28 @@ local function value_of(value, msg)
 end
 
 -- A table of values that may be functions; false and nil leave a name out.
-local function values_of(values, msg, into)
-  for name, value in pairs(value_of(values, msg) or {}) do
+local function values_of(option, values, msg)
+  local all, into = value_of(values, msg) or {}, {}
+  if type(all) ~= "table" then
+    error(("the function '%s' returns a table, got %s"):format(option, type(all)), 0)
+  end
+  for name, value in pairs(all) do
+    if type(name) ~= "string" then
+      error(("'%s' has names: { Name = value }, got %s"):format(option, tostring(name)), 0)
+    end
     value = value_of(value, msg)
     if value == false then value = nil end
-    if math.type(value) then value = tostring(value) end
+    if math.type(value) or value == true then value = tostring(value) end
     into[name] = value
   end
   return into
+end
+
+-- The query: a table as above, or a text that is encoded already.
+local function query_of(query, msg)
+  query = value_of(query, msg)
+  if type(query) == "string" or query == nil then return query end
+  return values_of("query", query, msg)
 end
 
 -- Whether a header of this name is there, in whatever case.
@@ -32,7 +46,7 @@ local function has(headers, wanted)
 end
 
 local function headers_of(options, msg)
-  local headers = options.headers and values_of(options.headers, msg, {}) or {}
+  local headers = values_of("headers", options.headers, msg)
   for name, value in pairs(msg.headers) do headers[name] = value end
   if msg.content_type and not has(headers, "Content-Type") then
     headers["Content-Type"] = msg.content_type
@@ -42,16 +56,23 @@ local function headers_of(options, msg)
   return headers
 end
 
+-- The text of an id; raises when it is none.
+local function id_text(value, whose)
+  if math.type(value) == "integer" then return tostring(value) end
+  if type(value) == "string" and value ~= "" then return value end
+  error(("%s is a text, got %s"):format(whose, value == "" and "an empty one" or type(value)), 0)
+end
+
 --- Gives the message its id, unless it has one or the sender wants none.
 function request.identify(options, msg)
   local id = options.message_id
-  if msg.id ~= nil or not id then return end
-  local value = id.value and id.value(msg)
-  if math.type(value) == "integer" then value = tostring(value) end
-  if value ~= nil and (type(value) ~= "string" or value == "") then
-    error("the function 'message_id' returns a text, got " .. type(value), 0)
+  if msg.id ~= nil then
+    msg.id = id_text(msg.id, "the id of a message")
+  elseif id then
+    local value = id.value and id.value(msg)
+    msg.id = value ~= nil and id_text(value, "what the function 'message_id' returns")
+      or core.crypto.uuid7()
   end
-  msg.id = value or core.crypto.uuid7()
 end
 
 local function body_of(msg)
@@ -68,8 +89,8 @@ function request.of(options, msg)
   if err then return nil, err end
   local call = { to = value_of(options.to, msg), method = value_of(options.method, msg),
     body = body, headers = headers_of(options, msg) }
-  if options.query then call.query = values_of(options.query, msg, {}) end
-  for _, name in ipairs(definition.for_call) do call[name] = options[name] end
+  call.query = query_of(options.query, msg)
+  for _, name in ipairs(definition.for_call) do call[name] = value_of(options[name], msg) end
   if type(call.to) ~= "string" then
     error("the function 'to' returns a text, the address, got " .. type(call.to), 0)
   end

@@ -78,13 +78,13 @@ function sending:work(flight, permit)
 end
 
 -- A message whose delivery was cancelled: it is in doubt if a call was under way.
-local function interrupted(self, flight)
+local function interrupted(self, flight, at)
   local text = flight.calling and "%s: the sending was interrupted while a call was under way"
     or "%s: the sending was interrupted before it was delivered"
   local err = errors { code = flight.calling and "call.in_doubt" or "task.canceled",
     message = text:format(flight.msg:where()) }
   err.outcome = flight.calling and "in_doubt" or "retryable"
-  self:account(flight.msg, nil, err)
+  self:account(flight.msg, nil, err, at)
 end
 
 -- A message that was taken when the sending had stopped; at: the step that it is to go on with.
@@ -118,6 +118,7 @@ function sending:__close()
   for _, name in ipairs { "entering", "held" } do
     if self[name] then interrupted(self, new_flight(self[name])) end
   end
+  if self.pushed then interrupted(self, new_flight(self.pushed[1]), self.pushed[2]) end
   self.summary.stopped = self.summary.stopped
     or errors { code = "task.canceled", message = "the sending was interrupted" }
   pcall(self.pipeline.finish, self.pipeline) -- what steps have collected
@@ -125,8 +126,9 @@ end
 
 -- What comes out of the transforms.
 function sending:sink(msg)
-  if self.taken == self.limit then transform.stop() end
+  if self:is_full() then transform.stop() end
   self.taken = self.taken + 1
+  self.seen = self.seen + 1
   self.last = msg
   if self:is_stopped() then
     not_tried(self, msg)
@@ -153,19 +155,26 @@ function sending:start(msg)
   self.children[core.task.spawn(self.work, self, flight, permit)] = flight
 end
 
+--- Whether as many messages were taken as there may be.
+function sending:is_full() return self.taken == self.limit end
+
 function sending:is_stopped() return self.summary.stopped ~= nil or self.failure ~= nil end
 
 --- Takes one message; waits when too many are under way. False: no more are taken.
 -- at: the step that it begins with, the first one by default.
 function sending:push(msg, at)
-  if self.taken == self.limit then return false end
+  if self:is_full() then return false end
   if self:is_stopped() then
     not_tried(self, msg, at or 1)
     return false
   end
+  local seen = self.seen
   local ok, err = xpcall(self.pipeline.push, function(e) return e end, self.pipeline, msg, at)
-  if not ok and not transform.is_stop(err) then error(err, 0) end
-  return ok and not self:is_stopped() and self.taken ~= self.limit
+  if not ok and not transform.is_stop(err) then
+    if self.seen == seen and type(msg.body) ~= "function" then self.pushed = { msg, at or 1 } end
+    error(err, 0)
+  end
+  return ok and not self:is_stopped() and not self:is_full()
 end
 
 --- No more messages: waits until all have ended. Returns the summary.
@@ -195,12 +204,14 @@ end
 return function(sender, options)
   local self = setmetatable({ sender = sender, children = {}, summary = new_summary(),
     each = options.each, dry = options.dry, holds = options.holds,
-    limit = options.limit, taken = 0,
+    limit = options.limit, taken = 0, seen = 0,
     window = new_semaphore(sender.options.concurrency * WINDOW),
   }, sending)
   self.pipeline = transform.pipeline(sender.options.transform,
     function(msg) return self:sink(msg) end,
     function(msg, err, at)
+      self.seen = self.seen + 1
+      self.last = msg
       err.outcome = "rejected"
       self:account(msg, nil, err, at)
     end)

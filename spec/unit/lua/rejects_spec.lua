@@ -80,8 +80,44 @@ describe("a file of rejects", function()
     assert.equal("b", entry.message.body)
   end)
 
+  it("keeps what is neither, for a person to mend, and does not send it as it is", function()
+    local path = dir:file "lost"
+    local writer = rejects.writer(path, "s")
+    local cyclic = { "a\xff", [2] = 0 / 0, [3] = print }
+    cyclic[4] = cyclic
+    writer:add(message.new { data = { name = "M\xfcller", list = cyclic, [5] = 1 } }, err, 2)
+    writer:add(message.new { body = function() end, headers = { H = "\xff" } }, err, 1)
+    writer:close()
+    local lines = {}
+    for line in io.lines(path) do lines[#lines + 1] = assert(iflow.json.decode(line)) end
+    assert.matches("data cannot be written as they were", lines[1].lost)
+    assert.equal("M\u{FFFD}ller", lines[1].message.data.name)
+    assert.equal("a\u{FFFD}", lines[1].message.data.list[1])
+    assert.equal(1, lines[1].message.data["5"])
+    assert.matches("stream", lines[2].lost)
+    local list, why = rejects.read(path)
+    assert.is_nil(list)
+    assert.matches("lost:1: .*remove the field 'lost'", why.message)
+  end)
+
+  it("takes null for what is not there", function()
+    local path = dir:write("nulls", '{"step":null,"message":{"id":null,"headers":null,"body":"x",'
+      .. '"content_type":null,"source":null}}')
+    local entry = assert(rejects.read(path))[1]
+    assert.is_nil(entry.step)
+    assert.is_nil(entry.message.id)
+    assert.equal("x", entry.message.body)
+  end)
+
   it("that was damaged is refused with its line", function()
     for text, expected in pairs {
+      ['{"step":"2","message":{"body":"x"}}'] = "'step'",
+      ['{"step":0,"message":{"body":"x"}}'] = "'step'",
+      ['{"outcome":"in doubt","message":{"body":"x"}}'] = "'outcome'",
+      ['{"message":{"body":"x","id":5}}'] = "'id' must be a text",
+      ['{"message":{"body":"x","headers":5}}'] = "'headers'",
+      ['{"message":{"body_base64":"?"}}'] = "no base64",
+      ['{"message":{"body_file":5}}'] = "'body_file'",
       ["{}"] = "there is no 'message'", ["[1]"] = "there is no 'message'",
       ['{"message":{}}'] = "neither 'data' nor 'body'", ["{"] = ":2: ",
       ['{"message":{"body":5}}'] = "body of a message",

@@ -87,6 +87,43 @@ describe("a message whose call raises", function()
   end))
 end)
 
+describe("what functions of the script give for a message", function()
+  local function error_of(options, payload)
+    local fake <close> = tenant(fine)
+    local s = sender_of(fake, options)
+    local _, err = s:send(payload or "x")
+    s:close()
+    return err.message
+  end
+
+  it("is named when it is wrong", async(function()
+    assert.matches("function 'query' returns a table, got number",
+      error_of { query = function() return 5 end })
+  end))
+  it("is named when it has no names", async(function()
+    assert.matches("'headers' has names", error_of { headers = function() return { "a" } end })
+  end))
+  it("is named when it is no id", async(function()
+    assert.matches("the id of a message is a text, got table",
+      error_of({}, iflow.message.new { body = "x", id = {} }))
+  end))
+  it("may be a number for an id, a query that is encoded, a word for a call", async(function()
+    local got
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      req:body()
+      got = req
+      return req:answer(200, {}, "")
+    end }
+    local s = sender_of(fake, { query = function() return "a=b%20c" end,
+      headers = { ["X-Yes"] = true, ["X-No"] = false }, auth = function() return "token" end })
+    assert(s:send(iflow.message.new { body = "x", id = 4711 }))
+    assert.same({ "/http/x?a=b%20c", "4711", "true" },
+      { got.target, got.headers["sap_applicationid"], got.headers["x-yes"] })
+    assert.is_nil(got.headers["x-no"])
+    s:close()
+  end))
+end)
+
 describe("a sending", function()
   it("goes on after a message with an address that is none", async(function()
     local fake <close> = tenant(fine)
