@@ -52,9 +52,11 @@
           " ON b.number = m.number WHERE m.number = ?")                                            \
   X(FRESH, "SELECT number FROM message INDEXED BY message_ready WHERE state = 0 AND sender = ?1"   \
            " AND due = 0 AND number > ?2 ORDER BY number LIMIT ?3")                                \
+  X(DUE_SAME,                                                                                      \
+    "SELECT number, due FROM message INDEXED BY message_ready WHERE state = 0 AND sender = ?1"     \
+    " AND due = ?2 AND number > ?3 ORDER BY number LIMIT ?4")                                      \
   X(DUE, "SELECT number, due FROM message INDEXED BY message_ready WHERE state = 0"                \
-         " AND sender = ?1 AND (due, number) > (?2, ?3) AND due <= ?4 AND due > 0"                 \
-         " ORDER BY due, number LIMIT ?5")                                                         \
+         " AND sender = ?1 AND due > ?2 AND due <= ?3 ORDER BY due, number LIMIT ?4")              \
   X(NEXT, "SELECT min(due) FROM message INDEXED BY message_ready WHERE state = 0 AND sender = ?1"  \
           " AND due > ?2")                                                                         \
   X(PURGE, "SELECT number FROM message INDEXED BY message_rest WHERE state = 4 AND state > 0"      \

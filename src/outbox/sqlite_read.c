@@ -129,14 +129,8 @@ static int claim_again(struct claim *c, iflow_error *err)
   return rc;
 }
 
-static int claim_due(struct claim *c, iflow_error *err)
+static int claim_rows(struct claim *c, sqlite3_stmt *s, iflow_error *err)
 {
-  sqlite3_stmt *s = c->q->stmts[S_DUE];
-  ifl_sqlite_text(s, 1, c->sender->name);
-  sqlite3_bind_int64(s, 2, c->sender->due);
-  sqlite3_bind_int64(s, 3, c->sender->due_number);
-  sqlite3_bind_int64(s, 4, c->now);
-  sqlite3_bind_int64(s, 5, SCAN_MAX);
   int rc = 1;
   while (!enough(c) && (rc = ifl_sqlite_step(c->q, s, err)) > 0) {
     int64_t number = sqlite3_column_int64(s, 0), due = sqlite3_column_int64(s, 1);
@@ -147,6 +141,27 @@ static int claim_due(struct claim *c, iflow_error *err)
   }
   sqlite3_reset(s);
   return rc < 0 ? rc : 0;
+}
+
+/* Two statements, since SQLite would not seek by both columns at once. */
+static int claim_due(struct claim *c, iflow_error *err)
+{
+  int rc = 0;
+  sqlite3_stmt *s = c->q->stmts[S_DUE_SAME];
+  if (c->sender->due > 0) {
+    ifl_sqlite_text(s, 1, c->sender->name);
+    sqlite3_bind_int64(s, 2, c->sender->due);
+    sqlite3_bind_int64(s, 3, c->sender->due_number);
+    sqlite3_bind_int(s, 4, SCAN_MAX);
+    rc = claim_rows(c, s, err);
+  }
+  if (rc < 0 || enough(c)) return rc;
+  s = c->q->stmts[S_DUE];
+  ifl_sqlite_text(s, 1, c->sender->name);
+  sqlite3_bind_int64(s, 2, c->sender->due);
+  sqlite3_bind_int64(s, 3, c->now);
+  sqlite3_bind_int(s, 4, SCAN_MAX);
+  return claim_rows(c, s, err);
 }
 
 static int claim_fresh(struct claim *c, iflow_error *err)
