@@ -1,6 +1,7 @@
 --- Retry policies: whether a message is tried again, and when.
 --
 --   retry = iflow.retry { first = "1s", factor = 2, max = "10m", attempts = 12, jitter = "full" }
+--   retry = { attempts = 3 }   the same, with less to write
 --   retry = "sap"        the default: SAP's own table (below); "none": never
 --   retry = function(attempt, err, message) return "30s" end
 --
@@ -98,6 +99,12 @@ end
 local function conditions(on, level)
   if on == nil then return nil end
   if type(on) ~= "table" then on = { on } end
+  for key in pairs(on) do
+    if math.type(key) ~= "integer" then
+      error(("option 'on' is a list: { %s }, got the name '%s'"):format(tostring(key),
+        tostring(key)), level + 1)
+    end
+  end
   local list = {}
   for i, item in ipairs(on) do list[i] = condition(item, level + 1) end
   return list
@@ -142,21 +149,26 @@ local function check_jitter(word, level)
     tostring(word), { "none", "full", "equal", "decorrelated" }), level + 1)
 end
 
+local function make(options, level)
+  suggest.check_keys(options, option_names, level + 1)
+  local attempts = check_number(options, "attempts", 1, 12, level + 1)
+  if attempts ~= math.huge and not math.tointeger(attempts) then
+    error("option 'attempts' must be a whole number", level + 1)
+  end
+  local first = optional_duration(options, "first", 1, level + 1)
+  return setmetatable({
+    first = first, max = optional_duration(options, "max", math.max(600, first), level + 1),
+    factor = check_number(options, "factor", 1, 2, level + 1), attempts = attempts,
+    deadline = optional_duration(options, "deadline", math.huge, level + 1),
+    jitter = check_jitter(options.jitter, level + 1),
+    conditions = conditions(options.on, level + 1),
+    after_max = after_limit(options.retry_after, level + 1),
+  }, policy)
+end
+
 local function new(_, options)
   if type(options) ~= "table" then error("iflow.retry takes a table of options", 2) end
-  suggest.check_keys(options, option_names)
-  local attempts = check_number(options, "attempts", 1, 12, 2)
-  if attempts ~= math.huge and not math.tointeger(attempts) then
-    error("option 'attempts' must be a whole number", 2)
-  end
-  local first = optional_duration(options, "first", 1, 2)
-  return setmetatable({
-    first = first, max = optional_duration(options, "max", math.max(600, first), 2),
-    factor = check_number(options, "factor", 1, 2, 2), attempts = attempts,
-    deadline = optional_duration(options, "deadline", math.huge, 2),
-    jitter = check_jitter(options.jitter, 2), conditions = conditions(options.on, 2),
-    after_max = after_limit(options.retry_after, 2),
-  }, policy)
+  return (make(options, 2)) -- no tail call: the level counts frames
 end
 
 -- Deciding --------------------------------------------------------------------------------------
@@ -230,12 +242,14 @@ end
 
 local named = { sap = sap, none = none }
 
---- The policy for what a script wrote: an iflow.retry, a name, a function, or nil ("sap").
+--- The policy for what a script wrote: an iflow.retry or its options, a name, a function, or nil
+-- ("sap").
 function module.of(value, level)
   if value == nil then return sap end
   if getmetatable(value) == policy then return value end
   if type(value) == "function" then return setmetatable({ ask = value }, asking) end
   if named[value] then return named[value] end
+  if type(value) == "table" then return (make(value, (level or 1) + 1)) end
   error(suggest.message("option 'retry' must be iflow.retry {…}, a function, \"sap\" or \"none\"",
     tostring(value), { "sap", "none" }), (level or 1) + 1)
 end

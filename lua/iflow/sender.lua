@@ -15,7 +15,7 @@
 --   method         "POST" with a body or without
 --   headers, query tables name -> value
 --   auth, csrf, expect, max_body, connect_timeout, timeout, stall_timeout, queue_timeout
---                  as in tenant:call
+--                  as in tenant:call, or a function of the message
 --   idempotent     true: the flow recognises repeats by the message's id, so what is in doubt may
 --                  be sent again
 --   transform      list of steps before sending (lua/iflow/transform.lua)

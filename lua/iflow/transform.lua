@@ -16,6 +16,7 @@
 
 local errors = require "iflow.error"
 local is_message = require("iflow.message").is
+local new_message = require("iflow.message").new
 local verdict = require "iflow.verdict"
 
 local module = {}
@@ -49,11 +50,11 @@ local function nothing_returned()
 end
 
 -- What a function of the script returned -> what comes out of the step.
-local function take(msg, emit, result, err)
+local function take(msg, emit, skip, result, err)
   if is_message(result) then return emit(result) end
   if type(result) == "string" then return emit(msg:with { body = result }) end
   local word = verdict.of(result)
-  if word == "done" then return end
+  if word == "done" then return skip(msg) end
   if word == "reject" then
     return emit(msg, errors { code = "message.rejected", message = result.reason })
   end
@@ -62,9 +63,11 @@ local function take(msg, emit, result, err)
     :format(word and "verdict " .. word or type(result)), 0)
 end
 
-local function function_step(fn)
-  return { run = function(_, msg, emit) return take(msg, emit, fn(msg)) end }
+local function function_step(fn, skip)
+  return { run = function(_, msg, emit) return take(msg, emit, skip, fn(msg)) end }
 end
+
+local function nothing() end
 
 -- Adds where the message comes from, once, to what is said about it.
 local function about(msg, err)
@@ -123,10 +126,11 @@ end
 --- A chain of the steps (checked by module.check).
 -- sink(message): takes what comes out at the end; may wait.
 -- reject(message, err, at): takes a message that failed in step `at`.
-function module.pipeline(steps, sink, reject)
+-- skip(message): is told of a message that a function leaves out, optional.
+function module.pipeline(steps, sink, reject, skip)
   local self = setmetatable({ states = {}, emits = {}, sink = sink, reject = reject }, pipeline)
   for at, step in ipairs(steps) do
-    if type(step) == "function" then step = function_step(step) end
+    if type(step) == "function" then step = function_step(step, skip or nothing) end
     self.states[at] = step.begin and step:begin() or step
   end
   for at = #steps, 1, -1 do self.emits[at] = make_emit(self, at) end
@@ -141,10 +145,21 @@ function pipeline:push(msg, at)
   return self:step(at, state.run, msg, self.emits[at])
 end
 
+-- A step that fails when there is no more to come: what it had collected is lost.
+local function reject_rest(self, err, at)
+  err = errors.wrap(err, "transform.failed")
+  self.reject(new_message {}, errors { code = err.code, cause = err, traceback = err.traceback,
+    message = "at the end of the input: " .. err.message }, at)
+end
+
 --- No more messages: steps that collect give out what they hold.
 function pipeline:finish()
   for at, state in ipairs(self.states) do
-    if state.finish then state:finish(self.emits[at]) end
+    if state.finish then
+      local ok, first, second = xpcall(state.finish, describe, state, self.emits[at])
+      if not ok and passes_through(first) then error(first, 0) end
+      if not ok or first == nil and second ~= nil then reject_rest(self, second or first, at) end
+    end
   end
 end
 

@@ -9,6 +9,7 @@ local transform = require "iflow.transform"
 local definition = {}
 
 local BREAKER = { share = 0.5, window = 20, pause = 30 }
+local auth_words = { token = true, certificate = true, basic = true }
 local CONCURRENCY_MAX = 256
 
 --- Options that go to iflow.tenant and to each call as they are.
@@ -91,6 +92,28 @@ local function check_message_id(value, level)
   return { header = value.header or "SAP_ApplicationID", value = value.value }
 end
 
+local waits = { "connect_timeout", "timeout", "stall_timeout", "queue_timeout" }
+
+-- What goes to each call as it is: wrong values are told here, not at the first message.
+local function check_call(options, level)
+  for _, name in ipairs(waits) do
+    local value = options[name]
+    if value ~= nil and type(value) ~= "function" then duration.check(value, name, level + 1) end
+  end
+  expect(options, "idempotent", level + 1, "true or false", "boolean")
+  expect(options, "csrf", level + 1, "true, false or a function of the message", "boolean",
+    "function")
+  expect(options, "expect", level + 1, "a list of statuses or a function of the message", "table",
+    "function")
+  expect(options, "max_body", level + 1, "a number of bytes or a function of the message", "number",
+    "function")
+  local auth = options.auth
+  if auth ~= nil and type(auth) ~= "function" and not auth_words[auth] then
+    error("option 'auth' must be \"token\", \"certificate\" or \"basic\", or a function of the "
+      .. "message", level + 1)
+  end
+end
+
 local function check_plain(options, level)
   suggest.check_keys(options, known, level + 1)
   for key in pairs(options) do
@@ -102,6 +125,7 @@ local function check_plain(options, level)
   expect(options, "method", level + 1, "a text or a function of the message", "string", "function")
   check_values(options, "headers", level + 1)
   check_values(options, "query", level + 1)
+  check_call(options, level + 1)
   for _, name in ipairs { "order_by", "on_delivered", "on_rejected", "on_in_doubt" } do
     expect(options, name, level + 1, "a function", "function")
   end

@@ -49,7 +49,9 @@ local function put_body(into, msg)
     into.body_file = body.file
   elseif type(body) == "string" then
     if utf8.len(body) then into.body = body else into.body_base64 = core.crypto.base64(body) end
-  elseif body ~= nil then
+  elseif body == nil then
+    return "it has neither data nor a body"
+  else
     return "its body was a stream: send its source again"
   end
 end

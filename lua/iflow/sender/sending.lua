@@ -214,6 +214,7 @@ return function(sender, options)
       self.last = msg
       err.outcome = "rejected"
       self:account(msg, nil, err, at)
-    end)
+    end,
+    function() self.summary.skipped = self.summary.skipped + 1 end)
   return self
 end

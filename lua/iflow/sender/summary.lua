@@ -45,7 +45,7 @@ end
 
 --- 3 when credentials were refused and nothing could be sent, else that of the worst that is left.
 function summary:exit_code()
-  if self.delivered == 0 and (self.refused > 0 or self.stopped and
+  if self.delivered + self.in_doubt == 0 and (self.refused > 0 or self.stopped and
     errors.exit_code(self.stopped) == 3) then return 3 end
   if self.in_doubt > 0 then return 5 end
   if self.rejected > 0 then return 1 end

@@ -233,6 +233,59 @@ describe("a sending", function()
   end))
 end)
 
+describe("the summary", function()
+  it("counts what functions leave out", async(function()
+    local fake <close> = tenant(fine)
+    local s = sender_of(fake, { transform = function(msg)
+      return msg.body == "out" and iflow.done() or msg
+    end })
+    local summary = s:send_all { "in", "out", "out" }
+    assert.same({ 1, 2 }, { summary.delivered, summary.skipped })
+    assert.matches(", 2 left out;", tostring(summary))
+    s:close()
+  end))
+
+  it("has a step that fails at the end of the input; the others go on", async(function()
+    local fake <close> = tenant(fine)
+    local function forward(_, msg, emit) return emit(msg) end
+    local s = sender_of(fake, { transform = {
+      { run = forward, finish = function() error "no memory" end },
+      { run = forward, finish = function()
+        return nil, iflow.error { code = "transform.invalid", message = "half a batch" }
+      end },
+    } })
+    local texts = {}
+    local summary = s:send_all({ "a", "b" }, { each = function(_, _, err)
+      texts[#texts + 1] = err and err.message
+    end })
+    assert.same({ 2, 2, 1 }, { summary.delivered, summary.rejected, summary:exit_code() })
+    assert.matches("at the end of the input: .*no memory", texts[1])
+    assert.matches("at the end of the input: half a batch", texts[2])
+    s:close()
+  end))
+
+  it("says in doubt rather than refused when something was sent", function()
+    local summary = require "iflow.sender.summary" ()
+    summary:count(nil, iflow.error { code = "token.rejected", message = "no" })
+    assert.equal(3, summary:exit_code())
+    local doubt = iflow.error { code = "call.in_doubt", message = "?" }
+    doubt.outcome = "in_doubt"
+    summary:count(nil, doubt)
+    assert.equal(5, summary:exit_code())
+  end)
+end)
+
+describe("a policy in plain words", function()
+  it("is what iflow.retry makes of it", async(function()
+    local fake <close> = tenant(function() return 503 end)
+    local s = sender_of(fake, { retry = { attempts = 3, jitter = "none" } })
+    local _ <close> = new_clock()
+    assert.equal("retryable", select(2, s:send "x").outcome)
+    assert.equal(3, fake.calls)
+    s:close()
+  end))
+end)
+
 describe("an endpoint that is given up", function()
   it("leaves those to retry that were not tried: another's doubt is not theirs", async(function()
     local gate = held()
