@@ -65,11 +65,19 @@ static int code_of(int rc, int errnum)
   }
 }
 
+/* What the system said. SQLite does not keep it for a commit: then it is errno, which every step
+ * sets to 0 before. */
+static int system_error(struct sqlite *q, int rc)
+{
+  int last = errno, primary = rc & 0xff;
+  if (primary != SQLITE_IOERR && primary != SQLITE_FULL && primary != SQLITE_CANTOPEN) return 0;
+  int kept = sqlite3_system_errno(q->db);
+  return kept != 0 ? kept : last;
+}
+
 int ifl_sqlite_fail(struct sqlite *q, iflow_error *err)
 {
-  int rc = sqlite3_extended_errcode(q->db), errnum = 0;
-  if ((rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_CANTOPEN)
-    errnum = sqlite3_system_errno(q->db);
+  int rc = sqlite3_extended_errcode(q->db), errnum = system_error(q, rc);
   int code = code_of(rc, errnum);
   ifl_fail(err, code, "outbox '%s': %s%s%s", q->path, sqlite3_errmsg(q->db),
            errnum != 0 ? ": " : "", errnum != 0 ? strerror(errnum) : "");
@@ -87,6 +95,7 @@ void ifl_sqlite_text(sqlite3_stmt *s, int i, const char *text)
 int ifl_sqlite_run(struct sqlite *q, enum sqlite_statement which, iflow_error *err)
 {
   sqlite3_stmt *s = q->stmts[which];
+  errno = 0;
   int rc = sqlite3_step(s) == SQLITE_DONE ? 0 : ifl_sqlite_fail(q, err);
   sqlite3_reset(s);
   return rc;
@@ -102,6 +111,7 @@ int ifl_sqlite_run_for(struct sqlite *q, enum sqlite_statement which, int64_t nu
 /* 1: a row, 0: no more. The caller resets. */
 int ifl_sqlite_step(struct sqlite *q, sqlite3_stmt *s, iflow_error *err)
 {
+  errno = 0;
   int rc = sqlite3_step(s);
   return rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : ifl_sqlite_fail(q, err);
 }
