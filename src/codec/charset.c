@@ -2,14 +2,17 @@
 #include "codec/charset.h"
 
 #include "base/error.h"
+#include "codec/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <iconv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define NO_DESCRIPTOR ((iconv_t)-1)
+#define UTF8_MAX      4  /* bytes of a character */
 #define HELD_MAX      16 /* bytes of a character (or an escape sequence) at the end of a piece */
 #define SIGN_MAX      16 /* bytes of a replacement */
 
@@ -21,6 +24,7 @@ struct ifl_charset {
   uint64_t offset; /* bytes converted so far */
   uint64_t replaced;
   bool replace;
+  bool utf8;           /* the source is UTF-8 */
   bool simple;         /* characters of the source stand alone, in units of one byte */
   size_t unit;         /* bytes left out when they are no character */
   char sign[SIGN_MAX]; /* what stands for a character that cannot be converted */
@@ -80,6 +84,7 @@ static void look_at_source(ifl_charset *c)
 {
   char out[SIGN_MAX];
   iconv_t cd = iconv_open(c->from, "UTF-8");
+  c->utf8 = strcasecmp(c->from, "UTF-8") == 0 || strcasecmp(c->from, "UTF8") == 0;
   c->unit = 1;
   if (cd == NO_DESCRIPTOR) return;
   convert_sign(cd, "A", out);
@@ -189,16 +194,28 @@ static bool write_sign(ifl_charset *c, char *out, size_t cap, size_t *made)
 
 enum { TAKEN, FULL, PARTIAL, REFUSED };
 
+/* How much of the source iconv may see. It takes characters above U+10FFFF, which RFC 3629 does not
+ * have, so it gets only what is good; and the beginning of a character, which it knows as such. */
+static size_t trusted(const ifl_charset *c, const char *s, size_t n)
+{
+  size_t good = 0, len = 1;
+  if (!c->utf8) return n;
+  while (good < n && (len = ifl_utf8_char(s + good, n - good)) > 0) good += len;
+  return good == 0 && n < UTF8_MAX ? n : good;
+}
+
 /* One run of iconv: why it stopped. */
 static int run(ifl_charset *c, const char **in, size_t *n, char *out, size_t cap, size_t *made)
 {
   char *from = (char *)(uintptr_t)*in, *to = out + *made; /* iconv does not write there */
-  size_t room = cap - *made, before = *n;
-  size_t rc = iconv(c->convert, &from, n, &to, &room);
+  size_t room = cap - *made, given = trusted(c, *in, *n), left = given;
+  if (given == 0) return REFUSED;
+  size_t rc = iconv(c->convert, &from, &left, &to, &room);
   int errnum = rc == (size_t)-1 ? errno : 0;
   *in = from;
   *made = cap - room;
-  c->offset += before - *n;
+  *n -= given - left;
+  c->offset += given - left;
   if (errnum == 0) return TAKEN;
   if (errnum == E2BIG) return FULL;
   return errnum == EINVAL ? PARTIAL : REFUSED;

@@ -246,14 +246,14 @@ describe("TLS", function()
     -- s_server takes what it reads from its input in one go for a command when it begins with K:
     -- new keys for both sides.
     local helper <close> = process.start { "sh", "-c", ([[
-      { sleep 1; printf 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345'; sleep 0.3
-        printf 'K\n'; sleep 0.3; printf '67890'; sleep 5; } |
+      { sleep 1; printf 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345'; sleep 1.5
+        printf 'K\n'; sleep 1.5; printf '67890'; sleep 15; } |
       openssl s_server -accept %d -naccept 1 -cert %s -key %s -cert_chain %s -tls1_3 \
         -num_tickets 5 -msg
     ]]):format(port, pki:file "server.pem", pki:file "server.key", pki:file "middle.pem") }
     process.wait_port(port, helper)
     local answer, err = core.http.request { url = ("https://localhost:%d/"):format(port),
-      cacert = pki:file "root.pem", method = "POST", body = ("x"):rep(100000), timeout = 10 }
+      cacert = pki:file "root.pem", method = "POST", body = ("x"):rep(100000), timeout = 30 }
     assert.equal(200, answer and answer.status, err and err.message)
     assert.equal("1234567890", answer.body)
     assert.is_truthy(helper:output():find(">>> TLS 1.3, Handshake [length 0005], KeyUpdate", 1,

@@ -59,6 +59,17 @@ describe("charset", function()
     assert.matches("byte 4 ", text)
   end)
 
+  it("rejects UTF-8 beyond the last character, which iconv would take", function()
+    for _, text in ipairs { "ab\xf4\x90\x80\x80c", "ab\xf7\x98\xb6\x83" } do
+      local body, code, why = convert({}, text)
+      assert.is_nil(body)
+      assert.equal("transform.invalid", code)
+      assert.matches("byte 3 ", why)
+    end
+    assert.equal("ab\u{10ffff}", convert({}, "ab\u{10ffff}"))
+    assert.equal("ab????c", convert({ to = "CP1252", invalid = "replace" }, "ab\xf4\x90\x80\x80c"))
+  end)
+
   it("rejects data that ends within a character", function()
     local _, code = convert({ to = "UTF-16LE" }, "a\xe2\x82")
     assert.equal("transform.invalid", code)
