@@ -36,6 +36,23 @@ describe("the settings", function()
     assert.equal(500, setting(sb, "size_status").value)
   end))
 
+  it("take no number that makes no sense, and none that a tenant would choke on", async(function()
+    local sb <close> = support.start()
+    for _, wrong in ipairs { { workers = 0 }, { workers = 2.5 }, { workers = 1000000000 },
+                             { size_status = 20 }, { size_status = 999 }, { size_status = 500.5 },
+                             { token_header_status = 7 }, { router_header_status = 200 },
+                             { max_size = 0 }, { api_page = 0.5 }, { body_gap = 0 },
+                             { balancer_timeout = 0 }, { keys_max = 0 }, { log_size = 1e300 } } do
+      local name, value = next(wrong)
+      local changed, err = sb:settings(wrong)
+      assert.is_nil(changed, name)
+      assert.equal("usage.invalid", err.code)
+      assert.matches(name, err.message, 1, true)
+      assert.not_equal(value, setting(sb, name).value)
+    end
+    assert.has_error(function() support.start { settings = { workers = 0 } } end)
+  end))
+
   it("raise at the start when they are wrong", async(function()
     for _, wrong in ipairs { { nonsense = 1 }, { workers = "1" }, { balancer = "none" } } do
       assert.has_error(function() support.start { settings = wrong } end)

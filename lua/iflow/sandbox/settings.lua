@@ -1,7 +1,7 @@
 --- What SAP does not document, or what a test wants otherwise: one row a setting, with its default,
 --- what it means, and where sap-reference speaks of it. "unknown" marks the best guess at something
---- SAP does not tell (section 11). `choices` are the words it takes; what has `restart` is read
---- when the sandbox starts.
+--- SAP does not tell (section 11). `choices` are the words it takes; `least` and `most` bound a
+--- number, and `whole` is one without fraction; what has `restart` is read when the sandbox starts.
 local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
 
@@ -12,20 +12,22 @@ settings.rows = {
     .. "certificate it verified in SSL_CLIENT_CERT", "1.4", choices = { "own", "foreign" } },
   { "balancer_cookie", "__VCAP_ID__", "name of the cookie that leads to the same worker",
     "5.3 unknown" },
-  { "workers", 1, "worker nodes behind the balancer, each with sessions of its own", "5.3" },
+  { "workers", 1, "worker nodes behind the balancer, each with sessions of its own", "5.3",
+    least = 1, most = 100, whole = true },
   { "expired_certificate", "alert", "what the balancer does with an expired client certificate: a "
     .. "TLS alert, or it drops it and the worker answers 401", "11 #9 unknown",
     choices = { "alert", "drop" } },
   { "session_idle", 1800, "seconds after which an unused CSRF session is gone", "11 #15 unknown" },
   { "csrf_everywhere", false, "whether channels other than HTTPS ask for CSRF tokens by default",
     "11 #19 unknown" },
-  { "size_status", 500, "status when Maximum Message Size is exceeded", "11 #11 unknown" },
+  { "size_status", 500, "status when Maximum Message Size is exceeded", "11 #11 unknown",
+    least = 400, most = 599, whole = true },
   { "max_size", 40 * 1024 * 1024, "Maximum Message Size in bytes of a flow that names none",
-    "5.6 unknown" },
+    "5.6 unknown", least = 1, whole = true },
   { "body_gap", 20, "seconds the worker waits for the next piece of a body", "5.6",
-    restart = true },
+    restart = true, least = 0.1 },
   { "balancer_timeout", 600, "seconds after which the balancer ends a request nobody has answered",
-    "11 #13 unknown", restart = true },
+    "11 #13 unknown", restart = true, least = 0.1 },
   { "balancer_timeout_answer", "504", "how the balancer ends such a request",
     "8.1, 11 #13 unknown", choices = { "504", "reset" } },
   { "tls_min", "1.2", "oldest version of TLS at every host", "11 #13 unknown", restart = true,
@@ -66,10 +68,10 @@ settings.rows = {
   { "token_rate", 60, "token requests a second before they queue; 0: no limit", "4.5" },
   { "token_queue", 120, "token requests that queue before the next one gets 429", "4.5 unknown" },
   { "router_header_status", 431, "status when a request to the runtime has more than 64 KB of "
-    .. "headers, or more than 101", "5.6 unknown" },
+    .. "headers, or more than 101", "5.6 unknown", least = 400, most = 599, whole = true },
   { "trial", false, "a trial tenant knows no direct client certificates", "3.4" },
   { "token_header_status", 431, "status when the header block of a token request exceeds 16 KB",
-    "4.5 unknown" },
+    "4.5 unknown", least = 400, most = 599, whole = true },
   { "rotation_grace", 7200, "seconds tokens live on after an automatic rotation of the signing key",
     "4.3" },
   { "rotation_interval", 0, "seconds after which the signing key is rotated automatically; 0: only "
@@ -77,8 +79,9 @@ settings.rows = {
   { "default_grant_types", "client_credentials", "of an instance that names none",
     "11 #21 unknown" },
   { "token_validity_min", 3600, "smallest token validity the broker accepts; tests lower it",
-    "2.2" },
-  { "token_validity_max", 86400, "largest token validity the broker accepts", "2.2" },
+    "2.2", least = 1, whole = true },
+  { "token_validity_max", 86400, "largest token validity the broker accepts", "2.2",
+    least = 1, whole = true },
   { "client_x509", "refused", "whether a new instance may name the dead grant type client_x509, so "
     .. "that an old instance can be played", "2.2", choices = { "refused", "accepted" } },
   { "foreign_grant_types", "refused", "grant types the broker does not know, such as other names "
@@ -101,10 +104,11 @@ settings.rows = {
   { "certificate_tokenurl", "cert", "host in the tokenurl of keys with certificates",
     "11 #7 unknown", choices = { "cert", "plain" } },
   { "instance_name_max", 32, "characters in the name of an instance; SAP only recommends a limit",
-    "2.1" },
-  { "instances_max", 1000, "service instances in the space", "11 #16 unknown" },
-  { "keys_max", 1000, "keys of one instance", "11 #16 unknown" },
-  { "instance_roles_max", 100, "roles of one instance", "11 #16 unknown" },
+    "2.1", least = 1, whole = true },
+  { "instances_max", 1000, "service instances in the space", "11 #16 unknown",
+    least = 1, whole = true },
+  { "keys_max", 1000, "keys of one instance", "11 #16 unknown", least = 1, whole = true },
+  { "instance_roles_max", 100, "roles of one instance", "11 #16 unknown", least = 1, whole = true },
   { "cf_job_time", 0, "seconds a job of the Cloud Foundry API takes; with 0 it is done at the next "
     .. "poll", "2.6" },
   { "cf_broker_refusal", "job", "where a refusal by the broker is seen: in the job, or in a 422 to "
@@ -121,13 +125,15 @@ settings.rows = {
   { "log_retention", 30, "days the API shows a log; 0: as long as it is kept", "11 #17 unknown" },
   { "endpoint_delay", 0, "seconds until a started flow is among the service endpoints; SAP's takes "
     .. "30 s to more than 3 minutes", "7.4" },
-  { "api_page", 1000, "records the API answers at once, before a next link", "7.1" },
+  { "api_page", 1000, "records the API answers at once, before a next link", "7.1",
+    least = 1, whole = true },
   { "api_rates", true, "whether the API limits requests a second as documented", "7.1" },
   { "api_csrf", "without_bearer", "which writes to the API need a CSRF token: all, those without "
     .. "bearer token, none", "7.1", choices = { "always", "without_bearer", "never" } },
   { "api_errors", "error", "spelling of the API's errors in JSON: inside \"error\", or bare with "
     .. "@lang and #text", "7.4", choices = { "error", "bare" } },
-  { "log_size", 10000, "message processing logs kept", "11 #17 unknown", restart = true },
+  { "log_size", 10000, "message processing logs kept", "11 #17 unknown", restart = true,
+    least = 1, most = 1000000, whole = true },
 }
 
 local function row_of(name)
@@ -149,12 +155,24 @@ local function is_choice(row, value)
   return false
 end
 
+local function number_fault(row, value)
+  if row.whole and not math.tointeger(value) then
+    return ("setting '%s' must be a whole number"):format(row[1])
+  elseif not (value >= 0 and value < math.huge) then
+    return ("setting '%s' must not be negative"):format(row[1])
+  elseif value < (row.least or 0) then
+    return ("setting '%s' must be at least %s"):format(row[1], row.least)
+  elseif value > (row.most or value) then
+    return ("setting '%s' must be at most %s"):format(row[1], row.most)
+  end
+end
+
 -- What is wrong with a value, or nil.
 local function fault_of(row, value)
   if type(value) ~= type(row[2]) then
     return ("setting '%s' must be a %s"):format(row[1], type(row[2]))
-  elseif type(value) == "number" and not (value >= 0 and value < math.huge) then
-    return ("setting '%s' must not be negative"):format(row[1])
+  elseif type(value) == "number" then
+    return number_fault(row, value)
   elseif not is_choice(row, value) then
     return ("setting '%s' takes %s"):format(row[1], table.concat(row.choices, ", "))
   end
