@@ -184,9 +184,11 @@ static int opened_k(lua_State *L, int status, lua_KContext ctx)
 {
   struct asking *a = (struct asking *)ctx;
   (void)status;
-  lua_settop(L, 2); /* options, box */
-  struct box *b = luaL_checkudata(L, 2, BOX);
-  if (a->r->rc == 0) return 1;
+  struct box *b = luaL_checkudata(L, 2, BOX); /* options, box, asking */
+  if (a->r->rc == 0) {
+    lua_pushvalue(L, 2);
+    return 1;
+  }
   ifl_outbox_free(b->h); /* its thread has nothing left to do */
   b->h = NULL;
   return ifl_pusherror(L, &a->r->err);
