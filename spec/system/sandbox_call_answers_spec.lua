@@ -107,6 +107,14 @@ describe("table 8.1:", function()
                 core.json.decode(answer.body))
   end))
 
+  it("401 for Basic with a key whose instance lacks client_credentials", with(function(sb, call)
+    local key = support.key(sb, "secret", { grant_types = { "password" } })
+    local basic = support.basic(key.oauth.clientid, key.oauth.clientsecret)
+    local answer = call { headers = { Authorization = basic } }
+    assert.equal(401, answer.status)
+    assert.matches("Bad credentials", answer.body, 1, true)
+  end))
+
   it("401 for the token of another plan or another tenant", with(function(sb, call)
     local api = support.bearer(sb, support.key(sb, "secret", { plan = "api",
                                                                roles = { "MonitoringDataRead" } }))

@@ -123,6 +123,9 @@ local function by_basic(tenant, request, credentials, plan)
     return bad_basic(request, ("the key is of another plan, '%s' is needed"):format(plan))
   elseif not broker.has_secret(owner.key, secret) then
     return bad_basic(request, ("the secret is not that of key '%s'"):format(owner.key.name))
+  elseif not broker.grants(owner.instance, "client_credentials") then -- sap-reference 1.2
+    return bad_basic(request, ("instance '%s' lacks the grant type client_credentials"):format(
+      owner.instance.name))
   end
   request.caller = of_key(tenant, owner, "basic")
 end

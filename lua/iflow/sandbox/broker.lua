@@ -283,6 +283,14 @@ function broker:delete_instance(name)
                                   function() self:restore(instance) end)
 end
 
+--- Whether an instance has that grant type.
+function broker.grants(instance, grant_type)
+  for _, name in ipairs(instance.grant_types) do
+    if name == grant_type then return true end
+  end
+  return false
+end
+
 --- Whether secret is that of the key, compared by digests, so that the time tells nothing.
 function broker.has_secret(key, secret)
   return key.client_secret ~= nil

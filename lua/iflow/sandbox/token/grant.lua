@@ -28,13 +28,6 @@ local function read_parameters(request)
   return parameters
 end
 
-local function allowed(instance, grant)
-  for _, name in ipairs(instance.grant_types) do
-    if name == grant then return true end
-  end
-  return false
-end
-
 -- The order of the UAA: scope, then grant type.
 local function check_request(tenant, client, parameters, owned)
   local scopes, foreign = claims.narrow(owned, parameters.scope or "")
@@ -42,7 +35,7 @@ local function check_request(tenant, client, parameters, owned)
   local grant = parameters.grant_type
   if not grant or grant == "" then return nil, refusal.missing_grant() end
   if not GRANT_TYPES[grant] then return nil, refusal.unsupported_grant() end
-  if grant ~= "client_credentials" or not allowed(client.instance, grant) then
+  if grant ~= "client_credentials" or not broker.grants(client.instance, grant) then
     return nil, refusal.unauthorized_grant(tenant)
   end
   return scopes
