@@ -27,6 +27,37 @@ $ iflow test s.lua --filter minutes
 $ iflow test s.lua --filter where --json
 > {"failed":0,"tests":[{"file":"s.lua","line":12,"name":"knows where","passed":true,"seconds":…}]}
 
+# What a test leaves running ends with it. A task that fails, and nobody waits for, ends the run.
+$ printf 'local iflow = require "iflow"\niflow.test("leaves a task", function() iflow.spawn(function() iflow.sleep "1h" end) end)\niflow.test("fails", function(t) t:equal(1, 2) end)\niflow.test("has a task that fails", function() iflow.spawn(function() error "late" end) iflow.sleep(1) end)\niflow.test("is not run", function() end)\n' >t.lua; timeout 60 iflow test t.lua --filter leaves
+> +
+> 1 successes / 0 failures
+$ iflow test t.lua
+> +-
+> 
+> Failure -> t.lua @ 3
+> fails
+> t.lua:3: expected 1, got 2
+! the run ended within the test 'has a task that fails', after 2 of 4 tests
+! iflow test: script.failed: t.lua:4: late
+! …
+= 2
+
+# Comparisons, and mistakes in them.
+$ printf 'local iflow = require "iflow"\niflow.test("compares", function(t)\n  local a, b = { n = 0 / 0 }, { n = 0 / 0 }\n  a.a, b.a = a, b\n  t:equal(a, b)\nend)\niflow.test("pattern", function(t) t:matches("[", "x") end)\niflow.test("plain", function() error { code = "orders.empty", message = "nothing to send" } end)\n' >c.lua; iflow test c.lua --junit /no/such/place
+> +--
+> 1 successes / 2 failures
+> 
+> Failure -> c.lua @ 7
+> pattern
+> c.lua:7: t:matches takes a Lua pattern: malformed pattern (missing ']')
+> 
+> Failure -> c.lua @ 8
+> plain
+> orders.empty: nothing to send
+! iflow test: file.not_found: …
+! …
+= 2
+
 # A script without tests, one that is broken, one that is not there.
 $ echo 'return 0' >none.lua; iflow test none.lua
 ! iflow test: usage.invalid: the script has no tests

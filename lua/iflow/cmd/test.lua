@@ -55,22 +55,37 @@ end
 
 local function report(args, out, results)
   local failed = count_failed(results)
-  if args.junit then
-    local ok, err = core.file.write(args.junit, junit(args.script, results), "0644")
-    if not ok then return nil, err end
-  end
   out:result(function()
     io.stdout:write "\n"
     out:print(("%d successes / %d failures"):format(#results - failed, failed))
     show_failures(out, results)
   end, { tests = core.json.array(values_of(results)), failed = failed })
+  if args.junit then
+    local ok, err = core.file.write(args.junit, junit(args.script, results), "0644")
+    if not ok then return nil, err end
+  end
   return failed > 0 and 1 or 0
 end
 
-local function run_all(load, numbers, out)
+-- Tells, when something ends the whole run, what is known by then.
+local function last_words(out, results, names)
+  return setmetatable({}, { __close = function()
+    if #results == #names then return end
+    if not out.json_mode then
+      io.stdout:write "\n"
+      show_failures(out, results)
+    end
+    out:note(("the run ended within the test '%s', after %d of %d tests"):format(
+      names[#results + 1], #results, #names))
+  end })
+end
+
+local function run_all(load, tests, numbers, out)
   local running <close>, err = runner.open()
   if not running then return nil, err end
-  local results = {}
+  local results, names = {}, {}
+  for i, number in ipairs(numbers) do names[i] = tests[number].name end
+  local _ <close> = last_words(out, results, names)
   for i, number in ipairs(numbers) do
     results[i] = running:run(load, number)
     if not out.json_mode then
@@ -96,7 +111,7 @@ local function run(args, out)
       hint = "write them next to its senders: iflow.test(\"name\", function(t) … end)" }
   end
   local results
-  results, err = run_all(load, numbers, out)
+  results, err = run_all(load, defined.tests, numbers, out)
   if not results then return nil, err end
   return report(args, out, results)
 end

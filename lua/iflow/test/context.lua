@@ -70,10 +70,14 @@ local function show(value, depth)
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
 
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+-- within: tables that are being compared, each with its partner; a cycle is the same as its like.
+local function same(a, b, within)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b or a ~= a and b ~= b end
+  within = within or {}
+  if within[a] == b then return true end
+  within[a] = b
   for key, value in pairs(a) do
-    if not same(value, b[key]) then return false end
+    if not same(value, b[key], within) then return false end
   end
   for key in pairs(b) do
     if a[key] == nil then return false end
@@ -92,8 +96,11 @@ function context.equal(_, expected, got, what)
 end
 
 function context.matches(_, pattern, text, what)
+  if type(pattern) ~= "string" then error("t:matches takes a Lua pattern and a text", 2) end
   if type(text) ~= "string" then text = tostring(text) end
-  if not text:find(pattern) then fail(what, "%q does not match %q", text, pattern) end
+  local ok, found = pcall(text.find, text, pattern)
+  if not ok then error("t:matches takes a Lua pattern: " .. tostring(found), 2) end
+  if not found then fail(what, "%q does not match %q", text, pattern) end
 end
 
 function context.ok(_, value, what)

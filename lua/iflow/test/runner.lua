@@ -50,8 +50,24 @@ local function close_senders(defined)
   for _, name in ipairs(defined.names) do defined.senders[name]:close() end
 end
 
+-- Tasks that a script starts from here on, in a list: whatever a test leaves is to end with it.
+local function track_tasks()
+  local public = require "iflow"
+  local spawn, tasks = public.spawn, {}
+  public.spawn = function(...)
+    local task = core.task.spawn(...)
+    tasks[#tasks + 1] = task
+    return task
+  end
+  return setmetatable(tasks, { __close = function()
+    public.spawn = spawn
+    for _, task in ipairs(tasks) do task:cancel() end
+  end })
+end
+
 local function describe(err)
   if type(err) == "string" then return { text = err, traceback = debug.traceback("", 2) } end
+  if type(err) == "table" then err = errors.wrap(err, "script.failed") end
   return { text = tostring(err), traceback = errors.is(err) and err.traceback or nil, value = err }
 end
 
@@ -66,6 +82,7 @@ function runner:run(load, number)
   clear(self.sandbox)
   local dir = assert(core.file.tempdir "iflow-test-")
   local began = core.task.monotonic()
+  local _ <close> = track_tasks()
   local defined = load()
   local test = defined.tests[number]
   local failure
