@@ -33,7 +33,8 @@ box.__index = box
 --                 survives a crash of the process, and the last ones perhaps no loss of power
 --   max_messages, max_bytes    the ceiling of what is not delivered: 10,000,000 and 64 GiB
 --   inline_max    larger bodies are files of their own (1 MiB)
---   retention     how long a delivered message is known ("7d"); 0: it is gone at once
+--   retention     how long a delivered message is known ("7d"), at most max_messages of them; 0: it
+--                 is gone at once
 --   lock_wait     how long to wait for another process that holds it ("2s")
 --   backend       "sqlite"
 -- Errors: outbox.locked (names the holder), outbox.read_only, outbox.corrupt, outbox.version,

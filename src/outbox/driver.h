@@ -45,7 +45,7 @@ struct ifl_outbox_options {
   int64_t max_messages; /* the ceiling; both count what is not delivered */
   int64_t max_bytes;    /* of bodies */
   int64_t inline_max;   /* larger bodies live in files beside the database */
-  int64_t retention_ms; /* of delivered messages, without their bodies; 0: gone at once */
+  int64_t retention_ms; /* of delivered messages, without bodies, max_messages of them; 0: none */
   int64_t lock_wait_ms; /* how long open waits for a lock of somebody else */
 };
 

@@ -300,13 +300,15 @@ int ifl_sqlite_change(void *db, const struct ifl_outbox_change *c, bool *changed
 
 /* ---- retention ------------------------------------------------------------------------------- */
 
-/* The numbers are read first: deleting while the statement walks its index would disturb it. */
+/* What has been retained long enough, or is beyond the ceiling of messages, oldest first. The
+ * numbers are read first: deleting while the statement walks its index would disturb it. */
 static int expired(struct sqlite *q, int64_t numbers[PURGE_MAX], size_t *n, iflow_error *err)
 {
   int rc;
+  int64_t over = q->counts.messages[IFL_OUTBOX_DELIVERED] - q->max_messages;
   sqlite3_stmt *s = q->stmts[S_PURGE];
-  sqlite3_bind_int64(s, 1, ifl_clock_wall_ms() - q->retention_ms);
-  sqlite3_bind_int(s, 2, PURGE_MAX);
+  sqlite3_bind_int64(s, 1, over > 0 ? INT64_MAX : ifl_clock_wall_ms() - q->retention_ms);
+  sqlite3_bind_int64(s, 2, over > 0 && over < PURGE_MAX ? over : PURGE_MAX);
   while ((rc = ifl_sqlite_step(q, s, err)) > 0) numbers[(*n)++] = sqlite3_column_int64(s, 0);
   sqlite3_reset(s);
   return rc;
@@ -329,6 +331,6 @@ int ifl_sqlite_purge(void *db, bool *more, iflow_error *err)
     ifl_sqlite_rollback(q);
     return rc;
   }
-  *more = n == PURGE_MAX;
+  *more = n == PURGE_MAX; /* or fewer, beyond the ceiling: the next time */
   return ifl_sqlite_commit(q, err);
 }

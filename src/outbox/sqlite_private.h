@@ -60,7 +60,7 @@
   X(NEXT, "SELECT min(due) FROM message INDEXED BY message_ready WHERE state = 0 AND sender = ?1"  \
           " AND due > ?2")                                                                         \
   X(PURGE, "SELECT number FROM message INDEXED BY message_rest WHERE state = 4 AND state > 0"      \
-           " AND changed < ?1 LIMIT ?2")                                                           \
+           " AND changed < ?1 ORDER BY changed LIMIT ?2")                                          \
   X(OWNS, "SELECT 1 FROM message INDEXED BY message_file WHERE file = ? AND file IS NOT NULL")     \
   X(AGES, "SELECT sender, state, created FROM message")                                            \
   X(HELD, "SELECT sender, count(*) FROM message m WHERE " SQLITE_BLOCKED " GROUP BY sender")

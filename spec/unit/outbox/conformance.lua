@@ -531,6 +531,16 @@ return function(backend, options_in, busted)
         assert.equal(1, box:counts().ready)
       end))
 
+      it("keeps no more delivered messages than the ceiling allows", async(function()
+        local box <close> = open { retention = 4, max_messages = 2 }
+        for i = 1, 5 do
+          put(box, "m" .. i)
+          box:delivered(claim_one(box))
+        end
+        process.wait_for("some to go", function() return box:counts().delivered <= 2 end)
+        assert.is_nil(box:show(1))
+      end))
+
       it("is refused while it is open", async(function()
         local box <close> = open()
         local options = options_in(dir)
