@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -131,6 +132,19 @@ static void on_request(void *payload, ifl_incoming *in)
     done(e);
 }
 
+/* The fuzzer's clock may interrupt a connect, which then goes on by itself. */
+static bool connected(int fd, const struct sockaddr_in *to)
+{
+  struct pollfd wait = { .fd = fd, .events = POLLOUT };
+  int failed = 0;
+  socklen_t len = sizeof failed;
+  if (connect(fd, (const struct sockaddr *)to, sizeof *to) == 0) return true;
+  if (errno != EINTR) return false;
+  while (poll(&wait, 1, -1) < 0)
+    if (errno != EINTR) return false;
+  return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &len) == 0 && failed == 0;
+}
+
 /* A thousand connections a second use up the ports of one address within a minute, since those that
  * ended rest for so long: each comes from another address of 127.0.0.0/8. */
 static int connect_to(int port)
@@ -141,8 +155,7 @@ static int connect_to(int port)
   from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (++count & 0xffff));
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int fd = socket(AF_INET, SOCK_STREAM, 0);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof from) < 0 ||
-      connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+  if (fd < 0 || bind(fd, (struct sockaddr *)&from, sizeof from) < 0 || !connected(fd, &to)) {
     perror("no connection to the server under test");
     abort();
   }
