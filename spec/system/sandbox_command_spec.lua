@@ -106,6 +106,14 @@ describe("iflow sandbox", function()
     assert.same({ 2, "usage.invalid" }, { result.code, error_code(result) })
   end)
 
+  it("refuses a host name that no client could use", function()
+    local sandbox = require "iflow.sandbox"
+    local refused, err = sandbox.start { hostname = "a b" }
+    assert.is_nil(refused)
+    assert.equal("usage.invalid", err.code)
+    assert.matches("'a b' is no host name", err.message, 1, true)
+  end)
+
   it("takes the port and host name it is given", function()
     local port = process.free_port()
     local endpoints = start("--port", tostring(port), "--hostname", "localhost").endpoints

@@ -17,6 +17,17 @@ local DOMAINS = {
 local CF_PLACES = { ["api.cf.localhost"] = "api", ["uaa.cf.localhost"] = "uaa",
                     ["login.cf.localhost"] = "uaa" }
 
+local function is_address(name) return name:match "^%d+%.%d+%.%d+%.%d+$" ~= nil end
+
+--- Whether a text can stand in URLs and certificates as a host: a name, or an IPv4 address.
+function addresses.is_hostname(name)
+  if #name > 253 then return false end
+  for label in (name .. "."):gmatch "(.-)%." do
+    if #label > 63 or not label:match "^%w[%w_-]*$" then return false end
+  end
+  return true
+end
+
 --- hostname: written into URLs instead of the documented names, for clients that cannot resolve
 --- them.
 function addresses.new(hostname)
@@ -73,7 +84,7 @@ function addresses:sans()
     sans[#sans + 1] = "DNS:" .. DOMAINS[kind]
   end
   if self.hostname and self.hostname ~= "localhost" then
-    sans[#sans + 1] = "DNS:" .. self.hostname
+    sans[#sans + 1] = (is_address(self.hostname) and "IP:" or "DNS:") .. self.hostname
   end
   return sans
 end

@@ -29,6 +29,12 @@ tenant.__index = tenant
 
 local FLOWS_MAX = 4 * 1024 * 1024
 
+local function check_hostname(name)
+  if name == nil or addresses.is_hostname(name) then return true end
+  return nil, errors { code = "usage.invalid", hint = "give a name such as sandbox.test",
+                       message = ("'%s' is no host name"):format(name) }
+end
+
 local function take_directory(self)
   local ok, err = core.file.mkdir(self.dir, "0700")
   if not ok then return nil, err end
@@ -164,7 +170,8 @@ function tenant.open(opts)
   local self = setmetatable({ dir = opts.dir, now = now,
                               deps = { now = now, random = core.crypto.random },
                               waiting = {} }, tenant)
-  local ok, err = take_directory(self)
+  local ok, err = check_hostname(opts.hostname)
+  if ok then ok, err = take_directory(self) end
   if ok then ok, err = build(self, opts.settings) end
   if ok then
     local last = self.state.data

@@ -38,6 +38,17 @@ describe("addresses", function()
     assert.is_true(a:accepts("runtime", "box.example:7003"))
   end)
 
+  it("take only what can stand in a URL, and name an address as such", function()
+    for _, good in ipairs { "localhost", "box.example", "10.0.0.5", "a_b.c-d" } do
+      assert.is_true(addresses.is_hostname(good), good)
+    end
+    for _, bad in ipairs { "", "a b", "a/b", "https://box", "box:443", "-a", "a..b", "a\nb",
+                           "b,DNS:x", ("a"):rep(64) } do
+      assert.is_false(addresses.is_hostname(bad), bad)
+    end
+    assert.equal("IP:10.0.0.5", table.remove(with_ports("10.0.0.5"):sans()))
+  end)
+
   it("accept their own Host, localhost and 127.0.0.1", function()
     local a = with_ports()
     assert.is_true(a:accepts("runtime", "ACME-dev.it-cpi001-rt.localhost:7003"))
