@@ -26,14 +26,6 @@ int ifl_outbox_errno(iflow_error *err, int errnum, const char *what, const char 
   return code;
 }
 
-int ifl_bodies_open(struct ifl_buf *dir, const char *database, iflow_error *err)
-{
-  int rc = ifl_buf_addf(dir, err, "%s" IFL_BODIES_SUFFIX, database);
-  if (rc < 0) return rc;
-  if (mkdir(dir->data, 0700) == 0 || errno == EEXIST) return 0;
-  return ifl_outbox_errno(err, errno, "create", dir->data);
-}
-
 static int sync_directory(const char *dir, iflow_error *err)
 {
   int rc = 0;
@@ -42,6 +34,27 @@ static int sync_directory(const char *dir, iflow_error *err)
   if (fsync(fd) < 0) rc = ifl_outbox_errno(err, errno, "sync", dir);
   close(fd);
   return rc;
+}
+
+/* The names of the database and of its directory of bodies must survive a loss of power, too. */
+static int sync_parent(const char *path, iflow_error *err)
+{
+  struct ifl_buf parent = IFL_BUF_INIT(8192);
+  const char *slash = strrchr(path, '/');
+  int rc = slash == NULL ? ifl_buf_adds(&parent, ".", err)
+                         : ifl_buf_add(&parent, path, (size_t)(slash - path) + 1, err);
+  if (rc == 0) rc = sync_directory(parent.data, err);
+  ifl_buf_done(&parent);
+  return rc;
+}
+
+int ifl_bodies_open(struct ifl_buf *dir, const char *database, iflow_error *err)
+{
+  int rc = ifl_buf_addf(dir, err, "%s" IFL_BODIES_SUFFIX, database);
+  if (rc < 0) return rc;
+  if (mkdir(dir->data, 0700) < 0 && errno != EEXIST)
+    return ifl_outbox_errno(err, errno, "create", dir->data);
+  return sync_parent(database, err);
 }
 
 static int write_all(int fd, const char *data, size_t n)

@@ -9,7 +9,7 @@
 #define IFL_BODIES_SUFFIX "-bodies"
 #define IFL_BODY_NAME     33 /* 32 digits and a NUL */
 
-/* Makes the directory if it is not there. */
+/* Makes the directory if it is not there, beside a database that is. */
 int ifl_bodies_open(struct ifl_buf *dir, const char *database, iflow_error *err);
 
 /* Writes the bytes (or, with from, a copy of that file) under a new name: file and directory are

@@ -258,8 +258,7 @@ static int create_private(const char *path, iflow_error *err)
 
 static int open_database(struct sqlite *q, const struct ifl_outbox_options *o, iflow_error *err)
 {
-  int rc = create_private(q->path, err);
-  if (rc < 0) return rc;
+  int rc;
   if (sqlite3_open_v2(q->path, &q->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
       SQLITE_OK)
     return q->db == NULL ? ifl_fail_nomem(err) : ifl_sqlite_fail(q, err);
@@ -369,6 +368,7 @@ static int sqlite_open(void **out, const struct ifl_outbox_options *o, iflow_err
   q->path = strdup(o->path);
   int rc = q->path == NULL ? ifl_fail_nomem(err) : 0;
   if (rc == 0) rc = ifl_outbox_lock(&q->lock_fd, o->path, o->lock_wait_ms, err);
+  if (rc == 0) rc = create_private(o->path, err);
   if (rc == 0) rc = ifl_bodies_open(&q->bodies, o->path, err);
   if (rc == 0) rc = load(q, o, err);
   if (rc < 0) {
