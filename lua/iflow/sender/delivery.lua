@@ -98,6 +98,19 @@ local function tell(gate, err, wait, state)
   end
 end
 
+-- What follows on an attempt that failed: the error to report, and the wait until the next one.
+local function decide(msg, err, gate, state)
+  -- A function of the script may send, too; a probe must not wait for that.
+  if state.policy.ask then tell(gate, err, nil, state) end
+  local wait, reason = delivery.judge(msg, err, state)
+  if not state.policy.ask then
+    tell(gate, err, wait, state)
+  elseif wait and concerns_all(err) and state.destination.open_at then
+    state.destination:pause(wait, err)
+  end
+  return reason or err, wait
+end
+
 -- One attempt: answer | nil, err, wait. wait is nil when there is no further one.
 local function attempt(sender, msg, call, state)
   local slot, gate = enter(sender, state.destination, state.policy:limit())
@@ -119,9 +132,7 @@ local function attempt(sender, msg, call, state)
   end
   err.outcome = err.outcome or (err.retryable and "retryable" or "rejected")
   state.last_error = err
-  local wait, reason = delivery.judge(msg, err, state)
-  tell(gate, err, wait, state)
-  return nil, reason or err, wait
+  return nil, decide(msg, err, gate, state)
 end
 
 --- Whether there is another attempt: its wait; or nil, and why when the script said so.

@@ -35,7 +35,7 @@ function progress:text()
   local failed = counts:total() - counts.delivered
   if failed > 0 then parts[#parts + 1] = grouped(failed) .. " failed" end
   local done = share(self)
-  if done and done > 0 then
+  if done and done > 0 and done < 1 then -- what is left when all has been read, nobody knows
     local elapsed = clock.monotonic() - counts.started
     parts[#parts + 1] = ("%.0f %%"):format(done * 100)
     parts[#parts + 1] = duration.text(elapsed / done - elapsed) .. " left"

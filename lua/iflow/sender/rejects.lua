@@ -202,11 +202,19 @@ local function entry_of(path, number, text)
   if msg.data == nil and msg.body == nil then
     return nil, bad_line(path, number, "the message has neither 'data' nor 'body'")
   end
-  return { message = msg, step = line.step, outcome = line.outcome, sender = line.sender,
-    place = ("%s:%d"):format(path, number), text = text }
+  return { step = line.step, outcome = line.outcome, sender = line.sender,
+    place = ("%s:%d"):format(path, number), text = text }, msg
 end
 
---- All entries of such a file: { { message, step, outcome, sender, place, text }… }, or nil, err
+-- A large file has many messages: each is made again when it is asked for.
+local entry_class = {
+  __index = function(self, name)
+    if name ~= "message" then return nil end
+    return select(2, entry_of("", 0, self.text))
+  end,
+}
+
+--- All entries of such a file: { { step, outcome, sender, place, text, message }… }, or nil, err
 -- naming file and line; then nothing is to be sent.
 function rejects.read(path)
   local file, why = io.open(path, "rb")
@@ -218,7 +226,7 @@ function rejects.read(path)
     if text:find "%S" then
       local entry, err = entry_of(path, number, text)
       if not entry then return nil, err end
-      list[#list + 1] = entry
+      list[#list + 1] = setmetatable(entry, entry_class)
     end
   end
   file:close()

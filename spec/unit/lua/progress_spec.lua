@@ -23,6 +23,8 @@ describe("the progress of a run", function()
     assert.matches("^5 delivered, [01]/s$", progress:text())
     local counted <close> = progress_of({ delivered = 50 }, { total = 200 })
     assert.matches("25 %%, 30 s left$", counted:text())
+    local read <close> = progress_of({ delivered = 5 }, { fraction = function() return 1 end })
+    assert.matches("^5 delivered, [01]/s$", read:text()) -- all was read, not all sent
   end))
 
   it("is a line of the log where nobody looks", async(function()

@@ -317,6 +317,36 @@ describe("a probe", function()
   end))
 end)
 
+describe("a retry function", function()
+  it("may send by the same sender, with one call at once, as a probe", async(function()
+    local fake <close> = tenant(function(body) return body == "alert" and 200 or 502 end)
+    local s, alerts = nil, 0
+    s = sender_of(fake, { idempotent = true, concurrency = 1,
+      breaker = { window = 1, share = 1, pause = "10s" },
+      retry = function(attempt, _, msg)
+        if msg.body ~= "alert" then
+          assert(s:send "alert")
+          alerts = alerts + 1
+        end
+        return attempt < 3 and 1 or nil
+      end })
+    local _ <close> = new_clock()
+    assert.equal("retryable", select(2, s:send "x").outcome)
+    assert.equal(3, alerts)
+    s:close()
+  end))
+
+  it("holds others up as long as it holds its message", async(function()
+    local fake <close> = tenant(function(_, n) return n == 1 and 503 or 200 end)
+    local s = sender_of(fake, { concurrency = 1, retry = function() return "1h" end })
+    local clock <close> = new_clock()
+    assert.equal(2, s:send_all({ "a", "b" }).delivered)
+    assert.is_true(clock:elapsed() >= 3600)
+    assert.equal(3, fake.calls)
+    s:close()
+  end))
+end)
+
 describe("a message that is sent again", function()
   it("has all its attempts again", async(function()
     local fake <close> = tenant(function(_, n) return n % 2 == 1 and 503 or 200 end)
