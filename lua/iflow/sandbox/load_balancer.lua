@@ -3,14 +3,13 @@
 --- only it may say, and keeps a client on its worker by a cookie.
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local flow_headers = require "iflow.sandbox.runtime.headers"
 local router = require "iflow.sandbox.router"
 local web = require "iflow.sandbox.web"
 local sessions = require "iflow.sandbox.runtime.sessions"
 
 local load_balancer = {}
 load_balancer.__index = load_balancer
-
-local OWN_HEADERS = { "^ssl[_-]client", "^x%-ssl%-client", "^x%-forwarded%-client%-cert$" }
 
 local STATES = { started = true, restarting = true, stopped = true }
 
@@ -75,13 +74,6 @@ function load_balancer:list()
   return list
 end
 
-local function passed_on(name)
-  for _, pattern in ipairs(OWN_HEADERS) do
-    if name:match(pattern) then return false end
-  end
-  return true
-end
-
 -- What a balancer of the user's own verified: PEM, percent-encoded as nginx does it, or bare
 -- base64.
 local function foreign_leaf(field)
@@ -122,7 +114,9 @@ function load_balancer:pass(request)
   request.certificate, request.dropped = leaf, reason
   local headers = {}
   for name, value in pairs(request.headers) do
-    if type(value) == "string" and passed_on(name) then headers[name] = value end -- not "raw"
+    if type(value) == "string" and not flow_headers.is_balancers(name) then -- not "raw"
+      headers[name] = value
+    end
   end
   if leaf then
     headers["ssl_client_cert"] = leaf.pem:gsub("%-%-%-%-%-[^-]+%-%-%-%-%-", ""):gsub("%s", "")

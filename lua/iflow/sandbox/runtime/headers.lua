@@ -1,6 +1,7 @@
 --- Which headers of a request reach the flow, under lower-case names (sap-reference 5.2): those of
 --- HTTP itself, those that Allowed Headers of the flow lists, every query parameter, and what the
---- runtime says. Nothing that starts with "camel" comes from outside; the sender is told nothing.
+--- runtime says. Nothing that starts with "camel" comes from outside, and nobody but the balancer
+--- and the runtime say who calls, not even by a parameter; the sender is told nothing.
 local web = require "iflow.sandbox.web"
 
 local headers = {}
@@ -40,9 +41,23 @@ function headers.allowed(flow, name)
   return false
 end
 
+local BALANCER = { "^ssl[_-]client", "^x[_-]ssl[_-]client", "^x[_-]forwarded[_-]client[_-]cert$" }
+
+--- Whether only the balancer may say a header (lower-case name): what it knows of a certificate.
+function headers.is_balancers(name)
+  for _, pattern in ipairs(BALANCER) do
+    if name:find(pattern) then return true end
+  end
+  return false
+end
+
+local function is_runtimes(name)
+  return name:find "^camel" ~= nil or name == "sapauthenticatedusername"
+end
+
 local function from_outside(request, out)
   for name, value in pairs(request.headers) do
-    if not name:find "^camel" and (STANDARD[name] or headers.allowed(request.flow, name)) then
+    if not is_runtimes(name) and (STANDARD[name] or headers.allowed(request.flow, name)) then
       out[name] = value
     end
   end
@@ -53,11 +68,10 @@ local function from_query(request, out)
   for pair in request.query:gmatch "[^&]+" do
     local name, value = pair:match "^([^=]*)=?(.*)$"
     name, value = web.unescape(name, true), web.unescape(value, true)
-    if name and value and name ~= "" then
-      name = name:lower()
-      if not name:find "^camel" then
-        out[name] = out[name] and out[name] .. ", " .. value or value
-      end
+    name = name and name:lower() or ""
+    if value and name ~= "" and not name:find "[%s%c]" and not is_runtimes(name)
+      and not headers.is_balancers(name) then
+      out[name] = out[name] and out[name] .. ", " .. value or value
     end
   end
 end
