@@ -193,7 +193,8 @@ end
 -- when there is room. Waits until all have ended.
 -- options: progress (a line on a terminal, one in the log each minute elsewhere), each =
 -- function(message, answer, err) told of every end; when it raises, the sending stops and raises
--- that. When the iterator raises, what it gave before is delivered first.
+-- that. When the iterator raises, what it gave before is delivered first. When the task is
+-- cancelled, the callbacks are told of what was under way: in doubt, or left to retry.
 -- Returns a summary: delivered, rejected, in_doubt, retryable, skipped, retried, seconds, stopped
 -- (the error that ended it early, such as refused credentials), summary:exit_code(); tostring gives
 -- a line. nil, err when the credential cannot be read.

@@ -50,13 +50,13 @@ local function options() return { transform = { iflow.transform.lines {} }, conc
 describe("a run that is interrupted", function()
   it("writes down what it has read and not delivered, and says where it was", async(function()
     local open = false
-    local fake <close> = fake_tenant.start { runtime = function(req, n)
-      req:body()
-      while n > 1 and not open do iflow.sleep(0.01) end
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      local held = req:body() ~= "first"
+      while held and not open do iflow.sleep(0.01) end
       return req:answer(200, {}, "")
     end }
     local sender, out, path = sender_of(fake, options()), silent(), dir:file "interrupted"
-    local input = dir:write("input", ("line\n"):rep(100))
+    local input = dir:write("input", "first\n" .. ("line\n"):rep(99))
     local running = core.task.spawn(function()
       senders.run(sender, { input = input, rejects = path }, out)
     end)
