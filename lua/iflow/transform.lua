@@ -109,13 +109,23 @@ function pipeline:step(at, method, msg, emit)
   end
 end
 
+-- How far the input was read: the last message of the first step that knows lines or records. Those
+-- after it may hold some back.
+local function note_place(self, msg, at)
+  local source = msg.source
+  if (source.record or source.line) and at <= (self.reader or at) then
+    self.reader, self.read = at, msg
+  end
+end
+
 -- emit of step `at`: gives to the next one, or to the sink.
 local function make_emit(self, at)
   local following = self.states[at + 1]
   local emit = following and self.emits[at + 1]
   return function(msg, err)
-    if err ~= nil then return self.reject(msg, about(msg, err), at) end
     if not is_message(msg) then error("emit takes a message", 2) end
+    note_place(self, msg, at)
+    if err ~= nil then return self.reject(msg, about(msg, err), at) end
     -- The step that makes bytes of data: a message that is refused later can start from there.
     if msg.body == nil then msg.encoded_by = nil else msg.encoded_by = msg.encoded_by or at end
     if not following then return self.sink(msg) end
@@ -127,6 +137,7 @@ end
 -- sink(message): takes what comes out at the end; may wait.
 -- reject(message, err, at): takes a message that failed in step `at`.
 -- skip(message): is told of a message that a function leaves out, optional.
+-- Its field read is the last message that was read of an input with lines or records.
 function module.pipeline(steps, sink, reject, skip)
   local self = setmetatable({ states = {}, emits = {}, sink = sink, reject = reject }, pipeline)
   for at, step in ipairs(steps) do

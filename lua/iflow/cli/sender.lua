@@ -134,8 +134,9 @@ local function note_stop(out, sender, run, reading)
   if not stopped then return end
   local text = interrupted(run.summary) and "interrupted" or "stopped"
   if reading then
+    local last = run.pipeline.read or run.last
     text = ("%s%s, what follows was not read"):format(text,
-      run.last and " after " .. run.last:where() or "")
+      last and " after " .. last:where() or "")
   end
   if not interrupted(run.summary) then text = ("%s: %s"):format(text, tostring(stopped)) end
   out:note(("%s: %s"):format(sender.name, text))

@@ -80,6 +80,32 @@ describe("a run that is interrupted", function()
     sender:close()
   end))
 
+  it("says where the input was left, whatever steps have collected of it", async(function()
+    local open = false
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      req:body()
+      while not open do iflow.sleep(0.01) end
+      return req:answer(200, {}, "")
+    end }
+    local out, path = silent(), dir:file "collected"
+    local sender = sender_of(fake, { concurrency = 1, transform = {
+      iflow.transform.json { lines = true }, iflow.transform.batch { count = 3 },
+      iflow.transform.to_json {} } })
+    local input = dir:write("input", ("[1]\n"):rep(100))
+    local running = core.task.spawn(function()
+      senders.run(sender, { input = input, rejects = path }, out)
+    end)
+    process.wait_for("a call", function() return fake.calls == 1 end)
+    running:cancel()
+    running:join()
+    open = true
+    local records = 0
+    for _, entry in ipairs(entries_of(path)) do records = records + #entry.message.data end
+    assert.is_truthy(out.text:find(("interrupted after %s:%d"):format(input, records), 1, true),
+      out.text)
+    sender:close()
+  end))
+
   it("keeps what it did not come to of an earlier file of rejects", async(function()
     local open = false
     local fake <close> = fake_tenant.start { runtime = function(req)
