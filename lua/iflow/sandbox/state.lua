@@ -15,15 +15,16 @@ local function fresh()
            trust = { balancer = {}, token = {} }, roles = {}, settings = {} }
 end
 
---- Reads DIR/state.json, or begins a new one. nil, err when it cannot be read.
-function state.open(dir)
+--- Reads DIR/state.json, or begins a new one. max: bytes it may have. nil, err when it cannot be
+--- read.
+function state.open(dir, max)
   local path = dir .. "/state.json"
-  local self = setmetatable({ path = path, writer = semaphore(1) }, state)
+  local self = setmetatable({ path = path, max = max or MAX, writer = semaphore(1) }, state)
   if not core.file.stat(path) then
     self.data = fresh()
     return self
   end
-  local text, err = core.file.read(path, MAX)
+  local text, err = core.file.read(path, self.max)
   if not text then return nil, err end
   self.data, err = core.json.decode(text)
   if not self.data then return nil, err end
@@ -35,11 +36,16 @@ function state.open(dir)
   return self
 end
 
---- true, or nil, err when the disk refuses. One after the other, so that the last is what stays.
+--- true, or nil, err when the disk refuses, or when it would be more than the next start reads. One
+--- after the other, so that the last is what stays.
 function state:save()
   local permit <close>, err = self.writer:acquire()
   if not permit then return nil, err end
   local text = assert(core.json.encode(self.data, { pretty = true, sort = true }))
+  if #text > self.max then
+    return nil, errors { code = "sandbox.failed", hint = "delete instances and keys, or begin anew",
+      message = ("the sandbox would keep %d bytes; %d is the most"):format(#text, self.max) }
+  end
   return core.file.write(self.path, text, "0600")
 end
 

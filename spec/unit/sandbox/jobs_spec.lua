@@ -50,6 +50,26 @@ describe("jobs", function()
     assert.is_nil(job.parameters) -- no longer needed, and may hold much
   end))
 
+  it("keep neither long texts nor very many", async(function()
+    local made = new(nil, function()
+      local many = {}
+      for i = 1, 500 do many[i] = ("ü"):rep(5000) end
+      return many
+    end)
+    local job = made:add("a", RESOURCE)
+    made:finish(job)
+    assert.equal(21, #job.warnings)
+    assert.equal("and 480 more warnings", job.warnings[21].detail)
+    assert.is_true(#job.warnings[1].detail < 1010)
+    assert.is_truthy(utf8.len(job.warnings[1].detail))
+    made = new(nil, function()
+      return nil, errors { code = "sandbox.refused", message = ("x"):rep(100000) }, "bind"
+    end)
+    job = made:add("a", RESOURCE)
+    made:finish(job)
+    assert.is_true(#job.errors[1].detail < 1100)
+  end))
+
   it("that were open go on after a restart", async(function()
     local list = {}
     local made = new(list)

@@ -41,4 +41,11 @@ function failure.answer(title, detail, headers)
            body = assert(core.json.encode { errors = { entry } }) }
 end
 
+local SHORT = 1000 -- bytes
+
+--- A text that is kept: it may repeat what was sent, which may be long.
+function failure.short(text)
+  return #text > SHORT and text:sub(1, utf8.offset(text, 0, SHORT) - 1) .. "…" or text
+end
+
 return failure

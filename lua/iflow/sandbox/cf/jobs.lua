@@ -11,6 +11,7 @@ jobs.__index = jobs
 
 local KEPT = 1000   -- jobs, of which the oldest finished ones go
 local OPEN_MAX = 500 -- unfinished ones
+local WARNINGS_MAX = 20
 
 --- tenant: state, settings, now. list: where they are kept, oldest first. perform(job) -> warnings,
 --- or nil, err and what could not be done ("bind", …).
@@ -21,14 +22,22 @@ end
 
 local function is_open(job) return job.state == "PROCESSING" end
 
+local function warnings_of(list)
+  local kept = core.json.array {}
+  for i = 1, math.min(#list, WARNINGS_MAX) do kept[i] = { detail = failure.short(list[i]) } end
+  if #list > WARNINGS_MAX then
+    kept[WARNINGS_MAX + 1] = { detail = ("and %d more warnings"):format(#list - WARNINGS_MAX) }
+  end
+  return kept
+end
+
 local function report(self, job, warnings, err, verb)
   job.updated, job.parameters = self.tenant.now(), nil
   job.state = warnings and "COMPLETE" or "FAILED"
-  job.warnings, job.errors = core.json.array {}, core.json.array {}
-  for i, detail in ipairs(warnings or {}) do job.warnings[i] = { detail = detail } end
+  job.warnings, job.errors = warnings_of(warnings or {}), core.json.array {}
   if not warnings then
     job.errors[1] = failure.entry("UnableToPerform", ("%s could not be completed: Service broker "
-      .. "error: %s"):format(verb, err.message))
+      .. "error: %s"):format(verb, failure.short(err.message)))
   end
 end
 

@@ -1,6 +1,7 @@
 --- What the jobs of the Cloud Foundry API do: by their operation, with the records that the request
 --- made. Returns warnings; or nil, err and the word for what could not be done.
 local errors = require "iflow.error"
+local failure = require "iflow.sandbox.cf.failure"
 local find = require "iflow.sandbox.cf.find"
 local last_operation = require "iflow.sandbox.broker.last_operation"
 
@@ -12,7 +13,7 @@ end
 
 -- Keeps the failure where it can be seen, at the record.
 local function failed(tenant, record, err, verb)
-  last_operation.fail(record, "Service broker error: " .. err.message, tenant.now())
+  last_operation.fail(record, "Service broker error: " .. failure.short(err.message), tenant.now())
   return nil, err, verb
 end
 
