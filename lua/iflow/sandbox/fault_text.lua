@@ -96,13 +96,19 @@ local function days(year, month, day)
     - 719469
 end
 
+-- Seconds from 1970 to such a date; nil when there is none.
+local function seconds_of(text)
+  local y, m, d, h, min, s = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d)Z$"
+  if not y then return nil end
+  local at = days(tonumber(y), tonumber(m), tonumber(d)) * 86400
+    + tonumber(h) * 3600 + tonumber(min) * 60 + tonumber(s)
+  return os.date("!%Y-%m-%dT%H:%M:%SZ", at) == text and at or nil -- not the 30th of February
+end
+
 -- A moment: UTC, or the time from now on.
 local function moment(text, now)
-  local y, m, d, h, min, s = text:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d)Z$"
-  if y then
-    return days(tonumber(y), tonumber(m), tonumber(d)) * 86400
-      + tonumber(h) * 3600 + tonumber(min) * 60 + tonumber(s)
-  end
+  local at = seconds_of(text)
+  if at then return at end
   local seconds = types.time(text)
   return seconds and now + seconds, "takes a time from now on, such as 30s, or one in UTC such as "
     .. "2026-01-31T20:00:00Z"
@@ -115,6 +121,7 @@ local function read_condition(fault, text, now)
   local percent = tonumber(text:match "^(%d+%.?%d*)%%$")
   if percent then
     if percent > 100 then return nil, "a chance is at most 100%" end
+    if fault.percent then return nil, "there is one chance, not two" end
     fault.percent = percent
     return true
   end

@@ -51,6 +51,9 @@ describe("a fault", function()
       ["runtime:502@101%"] = "100", ["runtime:502@firts=1"] = "did you mean 'first'",
       ["runtime:502@first=0"] = "from 1 on", ["runtime:502@every=x"] = "whole number",
       ["runtime:502@seed=-1"] = "whole number", ["runtime:502@client="] = "name",
+      ["runtime:502@5%,6%"] = "not two", ["runtime:502@from=2026-13-01T00:00:00Z"] = "UTC",
+      ["runtime:502@from=2026-02-30T00:00:00Z"] = "UTC",
+      ["runtime:502@until=2026-01-01T25:00:00Z"] = "UTC",
       ["runtime:502@from=noon"] = "UTC", ["runtime:502@from=9s,until=8s"] = "later",
       ["token:429@flow=x"] = "runtime", ["token:certificate@first=1"] = "from=",
     } do

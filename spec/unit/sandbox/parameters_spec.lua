@@ -166,6 +166,13 @@ describe("parameters.key", function()
     assert.same({}, warnings)
   end)
 
+  it("warns of a certificate that comes without its key-type", function()
+    local wanted, warnings = key { ["X.509"] = "pem", validity = 5 }
+    assert.same({ type = "secret" }, wanted)
+    assert.equal(2, #warnings)
+    assert.matches("'X.509' was ignored: without key-type", warnings[1], 1, true)
+  end)
+
   it("takes Pin Certificate under several names, and warns", function()
     for spelling in settings.new().pin_parameters:gmatch "%S+" do
       local wanted, warnings = key { ["key-type"] = EXTERNAL, ["X.509"] = "pem",

@@ -214,6 +214,16 @@ local function check_pin(given, kind, plan, context, warnings)
   return true, pin.on
 end
 
+-- Without its key-type a certificate would be forgotten without a word.
+local function warn_of_secret(given, warnings)
+  for _, name in ipairs { "X.509", "validity", "key-length" } do
+    if given[name] ~= nil then
+      warnings[#warnings + 1] = ("the parameter '%s' was ignored: without key-type the key has a "
+        .. "secret"):format(name)
+    end
+  end
+end
+
 local function known_names(settings)
   local known = {}
   for name in pairs(KEY) do known[name] = true end
@@ -237,7 +247,10 @@ function parameters.key(given, instance, context)
   if not out.type then return nil, why end
   ok, out.pin = check_pin(given, out.type, plans.named(instance.plan), context, warnings)
   if not ok then return nil, out.pin end
-  if out.type == "secret" then return out, warnings end
+  if out.type == "secret" then
+    warn_of_secret(given, warnings)
+    return out, warnings
+  end
   if not contains(instance.grant_types, "client_credentials") then
     return bad("a key with a certificate needs the grant type client_credentials in instance '%s'",
                instance.name)
