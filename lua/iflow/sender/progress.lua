@@ -47,9 +47,11 @@ function progress:show()
   if self.terminal then
     io.stderr:write("\r\27[K", self.name, ": ", self:text())
     io.stderr:flush()
-  else
-    core.log.write("info", "sender", self.name .. ": " .. self:text())
+    return
   end
+  local level = core.log.level "info" -- it was asked for: it is shown at any level of the log
+  core.log.write("info", "sender", self.name .. ": " .. self:text())
+  core.log.level(level)
 end
 
 function progress:__close()
