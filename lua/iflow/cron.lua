@@ -26,6 +26,7 @@
 -- When the clock is changed, a time that is left out runs once, right after the gap; one that comes
 -- twice runs the first time. What runs every hour or more often goes on by elapsed time.
 
+local caller = require "iflow.caller"
 local check = require("iflow.schedule.definition").check
 local clock = require "iflow.clock"
 local registry = require "iflow.registry"
@@ -33,11 +34,6 @@ local suggest = require "iflow.suggest"
 
 local cron = { __name = "iflow.cron" }
 cron.__index = cron
-
-local function place(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
-end
 
 local function find(name)
   for _, job in ipairs(registry.current().jobs) do
@@ -53,7 +49,7 @@ function cron:__call(options)
   end
   self.options = check(self.name, options, 2)
   self.schedule = self.options.schedule
-  self.place = place(2)
+  self.place = caller.place(2)
   table.insert(registry.current().jobs, self)
   return self
 end

@@ -11,6 +11,7 @@
 --   local err = iflow.error { code = "call.rejected", message = "…" }   -- hint, retryable by code
 --   iflow.error.is(value)             true for an iflow.error
 --   iflow.error.wrap(value, code)     an iflow.error of any error value; code "script.failed"
+--   iflow.error.handler(code)         for xpcall: texts become errors of that code, with traceback
 --   iflow.error.exit_code(err)        what a command ends with (0 fine … 5 in doubt)
 --   iflow.error.info(code)            { retryable, exit_code, hint }, or nil for an unknown code
 --   iflow.error.codes()               the list of all codes
@@ -24,6 +25,15 @@ function errors.exit_code(err)
   local code = type(err) == "table" and err.code or err
   local info = type(code) == "string" and core.info(code)
   return info and info.exit_code or 4
+end
+
+--- A message handler for xpcall: makes an iflow.error of a text that was raised and keeps the
+-- traceback while the stack still stands; other values stay as they are.
+function errors.handler(code)
+  return function(err)
+    if type(err) ~= "string" then return err end
+    return errors { code = code, message = err, traceback = debug.traceback("", 2) }
+  end
 end
 
 return setmetatable(errors, {

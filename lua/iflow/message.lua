@@ -187,6 +187,17 @@ function message:where()
   return text
 end
 
+--- The error with where the message comes from in front, once; an iflow.error of any error value.
+-- code: for what is none, "transform.failed" by default.
+function message:about(err, code)
+  err = errors.wrap(err, code or "transform.failed")
+  local where = self:where()
+  if err.message:find(where, 1, true) then return err end
+  local placed = copy(err)
+  placed.message = where .. ": " .. err.message
+  return errors(placed)
+end
+
 message.__tostring = message.where
 
 return module

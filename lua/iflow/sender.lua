@@ -31,8 +31,8 @@
 --                  told when a message has ended; on_rejected also when its retries are used up
 --                  (then err.outcome is "retryable")
 
+local caller = require "iflow.caller"
 local check = require("iflow.sender.definition").check
-local core = require "iflow.core"
 local definition = require "iflow.sender.definition"
 local errors = require "iflow.error"
 local message = require "iflow.message"
@@ -48,18 +48,13 @@ sender.__index = sender
 
 -- Definition ----------------------------------------------------------------------------------
 
-local function place(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or "?"
-end
-
 --- Defines it: iflow.sender "name" { … }. Raises at that line when something is wrong.
 function sender:__call(options)
   if self.options then
     error(("sender '%s' is defined twice; first at %s"):format(self.name, self.place), 2)
   end
   self.options = check(options, 2)
-  self.place = place(2)
+  self.place = caller.place(2)
   self.kept, self.kept_at = {}, 0
   self.slots = new_semaphore(self.options.concurrency)
   self.order = new_order()
@@ -76,12 +71,6 @@ local function defined(self, level)
   local names = registry.current().names
   local text = ("no sender '%s' is defined"):format(self.name)
   error(suggest.message(text, self.name, names), level + 1)
-end
-
-local function check_waits(name, level)
-  if core.task.current() then return end
-  error(("'%s' waits, so it must be called inside iflow.run: iflow.run(function() … end)")
-    :format(name), level + 1)
 end
 
 local function open_tenant(self, options)
@@ -140,7 +129,7 @@ end
 -- { outcome = "delivered", count = n }; of none: { outcome = "skipped", count = 0 }.
 function sender:send(payload)
   defined(self, 2)
-  check_waits("send", 2)
+  caller.check_waits("send", 2)
   self.used = true
   local msg = message.of(payload)
   local ok, err = self:open()
@@ -200,7 +189,7 @@ end
 -- a line. nil, err when the credential cannot be read.
 function sender:send_all(source, options)
   defined(self, 2)
-  check_waits("send_all", 2)
+  caller.check_waits("send_all", 2)
   self.used = true
   options = check_options(options, 2)
   local following = iterate(source)

@@ -42,6 +42,7 @@
 -- answer: status, headers, body, message_id, outcome = "delivered", saved, repairs.
 -- err:    outcome "rejected", "retryable" or "in_doubt", and of the answer what came of it.
 
+local caller = require "iflow.caller"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
@@ -219,17 +220,10 @@ local function check_open(self, level)
   return self.handle
 end
 
--- The core would say so too, but not with the caller's line.
-local function check_waits(name, level)
-  if core.task.current() then return end
-  error(("'%s' waits, so it must be called inside iflow.run: iflow.run(function() … end)")
-    :format(name), level + 1)
-end
-
 --- An access token; waits. { refresh = true } drops the cached one first. access is a secret.
 function tenant:token(options)
   local handle = check_open(self, 2)
-  check_waits("token", 2)
+  caller.check_waits("token", 2)
   if options ~= nil then
     check_table(options, { "refresh" }, 2)
     if type(options.refresh or false) ~= "boolean" then
@@ -308,7 +302,7 @@ end
 --- Makes a call; waits. Returns answer | nil, err.
 function tenant:call(options)
   local handle = check_open(self, 2)
-  check_waits("call", 2)
+  caller.check_waits("call", 2)
   check_table(options, call_options, 2)
   local out = copy(options, call_options)
   set_query(out, 2)

@@ -69,17 +69,6 @@ end
 
 local function nothing() end
 
--- Adds where the message comes from, once, to what is said about it.
-local function about(msg, err)
-  err = errors.wrap(err, "transform.failed")
-  local where = msg:where()
-  if err.message:find(where, 1, true) then return err end
-  local copy = {}
-  for key, value in pairs(err) do copy[key] = value end
-  copy.message = where .. ": " .. err.message
-  return errors(copy)
-end
-
 -- The chain ------------------------------------------------------------------------------------
 
 local pipeline = {}
@@ -92,20 +81,16 @@ local function passes_through(err)
   return err == stop or errors.is(err) and err.code == "task.canceled"
 end
 
--- Keeps the traceback while the stack still stands.
-local function describe(err)
-  if type(err) ~= "string" then return err end
-  return errors { code = "transform.failed", message = err, traceback = debug.traceback("", 2) }
-end
+local describe = errors.handler "transform.failed"
 
 --- Runs a step on a message; its failure rejects the message.
 function pipeline:step(at, method, msg, emit)
   local ok, first, second = xpcall(method, describe, self.states[at], msg, emit)
   if not ok then
     if passes_through(first) then error(first, 0) end
-    self.reject(msg, about(msg, first), at)
+    self.reject(msg, msg:about(first), at)
   elseif first == nil and second ~= nil then
-    self.reject(msg, about(msg, second), at)
+    self.reject(msg, msg:about(second), at)
   end
 end
 
@@ -125,7 +110,7 @@ local function make_emit(self, at)
   return function(msg, err)
     if not is_message(msg) then error("emit takes a message", 2) end
     note_place(self, msg, at)
-    if err ~= nil then return self.reject(msg, about(msg, err), at) end
+    if err ~= nil then return self.reject(msg, msg:about(err), at) end
     -- The step that makes bytes of data: a message that is refused later can start from there.
     if msg.body == nil then msg.encoded_by = nil else msg.encoded_by = msg.encoded_by or at end
     if not following then return self.sink(msg) end

@@ -3,7 +3,7 @@
 -- for, an error of ours, or Lua's own "not enough memory". Needs the interpreter of the sanitizer
 -- build.
 local core = require "iflow.core"
-local fault = require "fault"
+local torture = require "spec.support.torture"
 local openssl = require "spec.support.openssl"
 local process = require "spec.support.process"
 
@@ -22,29 +22,6 @@ local function key_text()
     certificate = (pki.root.cert .. pki.leaf.cert .. pki.intermediate.cert):gsub("\n", "\\n"),
     url = "https://a.example", tokenurl = "https://b.authentication.c.example/oauth/token",
     createdate = "2026-05-04T08:15:30.123Z" } }
-end
-
--- Lets the n-th event of the kind fail, for n = 1, 2, … until none of them happens. Returns n.
-local function torture(kind, fn)
-  local n, fired = 1, true
-  while fired do
-    local ok, value, err = pcall(function()
-      fault.arm(kind, n)
-      return fn()
-    end)
-    fired = fault.disarm()
-    local what = ("failing %s %d"):format(kind, n)
-    if not ok then
-      assert.is_truthy(tostring(value):find("not enough memory", 1, true), what .. tostring(value))
-    elseif not value then
-      assert.equal("system.no_memory", err.code, what .. ": " .. tostring(err))
-    end
-    value, err = nil, nil -- luacheck: ignore
-    n = n + 1
-  end
-  collectgarbage()
-  assert.is_truthy(fn())
-  return n
 end
 
 local paths = {

@@ -2,31 +2,8 @@
 -- every n until nothing is left to fail. Out comes what was asked for, an error of ours, or Lua's
 -- own "not enough memory"; nothing is lost (the sanitizers look). Needs the interpreter of the
 -- sanitizer build.
-local fault = require "fault"
+local torture = require "spec.support.torture"
 local xml = require("iflow.core").xml
-
--- Lets the n-th event of the kind fail, for n = 1, 2, … until none of them happens. Returns n.
-local function torture(kind, fn)
-  local n, fired = 1, true
-  while fired do
-    local ok, value, err = pcall(function()
-      fault.arm(kind, n)
-      return fn()
-    end)
-    fired = fault.disarm()
-    local what = ("failing %s %d"):format(kind, n)
-    if not ok then
-      assert.is_truthy(tostring(value):find("not enough memory", 1, true), what .. tostring(value))
-    elseif not value then
-      assert.equal("system.no_memory", err.code, what .. ": " .. tostring(err))
-    end
-    value, err = nil, nil -- luacheck: ignore
-    n = n + 1
-  end
-  collectgarbage()
-  assert.is_truthy(fn())
-  return n
-end
 
 local text = [[<o:Orders xmlns:o="urn:o"><Head x="1">text &amp; more</Head>
   <Order id="1"><Sku>A</Sku><Qty>2</Qty></Order><Order id="2"><Qty>1</Qty><Sku>B</Sku><Qty/></Order>

@@ -16,7 +16,7 @@ void ifl_newclass(lua_State *L, const char *name, const luaL_Reg *methods, const
 /* Pushes a zeroed userdata of size bytes with the metatable already set: owner first, resource
  * second. nuv user values pin parents. */
 void *ifl_newud(lua_State *L, size_t size, const char *name, int nuv);
-/* Ends a coroutine: runs its pending __close variables. Never raises, never waits. */
+/* Ends a coroutine: closes the __close variables that it still has. Never raises, never waits. */
 void ifl_closethread(lua_State *co, lua_State *from);
 
 /* Pushes nil and the error as an iflow.error table { code, message, retryable, status, native,

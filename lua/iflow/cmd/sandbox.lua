@@ -11,8 +11,7 @@ local READY_WAIT = 15 -- seconds for a sandbox in the background to answer
 local STOP_WAIT = 15
 local LOOK_AGAIN = 0.02
 
-local dir_option = { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-                     help = "the sandbox's directory" }
+local dir_option = require("iflow.cli.sandbox").dir_option
 
 -- start ------------------------------------------------------------------------------------------
 

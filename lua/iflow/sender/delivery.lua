@@ -11,20 +11,7 @@ local delivery = {}
 
 -- Errors --------------------------------------------------------------------------------------
 
-local function with_place(msg, err)
-  local where = msg:where()
-  if err.message:find(where, 1, true) then return err end
-  local copy = {}
-  for key, value in pairs(err) do copy[key] = value end
-  copy.message = where .. ": " .. err.message
-  return errors(copy)
-end
-
--- Keeps the traceback while the stack still stands.
-local function describe(err)
-  if type(err) ~= "string" then return err end
-  return errors { code = "script.failed", message = err, traceback = debug.traceback("", 2) }
-end
+local describe = errors.handler "script.failed"
 
 local function is_canceled(err) return errors.is(err) and err.code == "task.canceled" end
 
@@ -158,7 +145,7 @@ local function attempts(sender, msg, call, flight)
   while true do
     local answer, err, wait = attempt(sender, msg, call, state)
     if answer then return answer end
-    if not wait then return nil, with_place(msg, err) end
+    if not wait then return nil, msg:about(err) end
     flight.retried = flight.retried + 1
     log_retry(sender, msg, err, wait)
     clock.sleep(wait)
@@ -169,7 +156,7 @@ end
 function delivery.prepare(sender, msg)
   local call, err = guarded(request.of, sender.options, msg)
   if call then return call end
-  err = with_place(msg, err)
+  err = msg:about(err)
   err.outcome = "rejected"
   return nil, err
 end
@@ -199,7 +186,7 @@ function delivery.deliver(sender, msg, flight)
   local order_by = sender.options.order_by
   if not order_by then return in_order(sender, msg, flight) end
   local key, err = guarded(key_of, order_by, msg)
-  if err then return nil, with_place(msg, err) end
+  if err then return nil, msg:about(err) end
   if key == nil then return in_order(sender, msg, flight) end
   local _ <close> = sender.order:enter(key)
   return in_order(sender, msg, flight)

@@ -3,8 +3,7 @@
 local client = require "iflow.sandbox.client"
 local core = require "iflow.core"
 
-local dir_option = { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-                     help = "the sandbox's directory" }
+local dir_option = require("iflow.cli.sandbox").dir_option
 local PASSWORD_MAX = 4096
 
 -- The first line of the file.

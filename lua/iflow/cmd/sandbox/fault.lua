@@ -93,8 +93,7 @@ return {
     .. "TIME: 500ms, 2s, 5m, 1h. FAULT, with its default value and where it is possible:\n"
     .. catalogue(),
   arguments = { { "word", args = "*", help = "add, list, clear, or a fault" } },
-  options = { { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-                help = "the sandbox's directory" } },
+  options = { require("iflow.cli.sandbox").dir_option },
   run = function(args, out)
     local action, rest = action_of(args.word)
     if not action then return nil, rest end

@@ -109,8 +109,7 @@ return {
     .. "that decided, what it found, and the status; until the sandbox ends, or this command. "
     .. "With --json one object a line.",
   options = {
-    { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-      help = "the sandbox's directory" },
+    require("iflow.cli.sandbox").dir_option,
     { "--id", value = "ID", env = false, help = "one message, by its id" },
     { "--set-status", value = "STATUS", env = false, help = "with --id: give it this status" },
     { "--reason", value = "TEXT", env = false, help = "with --set-status: the text of the error" },

@@ -2,8 +2,7 @@
 -- Security > User Roles has them.
 local client = require "iflow.sandbox.client"
 
-local dir_option = { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-                     help = "the sandbox's directory" }
+local dir_option = require("iflow.cli.sandbox").dir_option
 
 local add = {
   name = "add",

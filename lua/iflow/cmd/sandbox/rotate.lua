@@ -7,8 +7,7 @@ return {
   description = "As an automatic rotation does it: tokens that were issued stay good for two hours "
     .. "(setting rotation_grace). With --force they are refused at once.",
   options = {
-    { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-      help = "the sandbox's directory" },
+    require("iflow.cli.sandbox").dir_option,
     { "--force", flag = true, env = false, help = "end all tokens that were issued" },
   },
   run = function(args, out)

@@ -48,8 +48,7 @@ return {
     .. "FILE the lists are shown.",
   arguments = { { "file", args = "?", help = "PEM or DER" } },
   options = {
-    { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-      help = "the sandbox's directory" },
+    require("iflow.cli.sandbox").dir_option,
     { "--list", value = "LIST", choices = { "balancer", "token", "both" }, default = "both",
       env = false, help = "which list" },
     { "--remove", flag = true, env = false, help = "take them off the list" },

@@ -5,8 +5,7 @@ return {
   name = "undeploy",
   summary = "take an integration flow away",
   arguments = { { "name", help = "of the flow" } },
-  options = { { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-                help = "the sandbox's directory" } },
+  options = { require("iflow.cli.sandbox").dir_option },
   run = function(args, out)
     local sb, err = client.open(args.dir)
     if not sb then return nil, err end

@@ -9,8 +9,7 @@ return {
   arguments = { { "state", args = "?", choices = { "started", "restarting", "stopped", "removed" },
                   help = "the new state" } },
   options = {
-    { "--dir", value = "DIR", env = "IFLOW_SANDBOX", required = true,
-      help = "the sandbox's directory" },
+    require("iflow.cli.sandbox").dir_option,
     { "--number", value = "N", type = "integer", env = false, help = "one worker; else all" },
   },
   run = function(args, out)
