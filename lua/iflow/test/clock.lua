@@ -56,7 +56,7 @@ local function is_still(self)
   local before = self.changes
   for _ = 1, TURNS do
     core.task.sleep(0)
-    if self.changes ~= before or self.working > 0 then return false end
+    if self.changes ~= before then return false end
   end
   return true
 end
