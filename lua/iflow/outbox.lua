@@ -142,6 +142,11 @@ function box:stats() return self.handle:stats() end
 -- last two count what is not delivered. Cheap.
 function box:counts() return self.handle:counts() end
 
+--- A durable text beside the messages, for what a service must remember (when a job ran last, say):
+-- note(name) -> text, or nil when there is none; note(name, text) and note(name, false), which
+-- removes it, -> true. Names as of senders; 64 KiB of text at most.
+function box:note(name, text) return self.handle:note(name, text) end
+
 --- Finishes what was asked for and closes the file. May be repeated.
 function box:close() return self.handle:close() end
 box.__close = box.close

@@ -26,6 +26,10 @@ local function live(path, id)
   if not ok then return step, err end
   ok, err = box:retry(list, { error = "later", status = 503 })
   if not ok then return step, err end
+  ok, err = box:note("last", id)
+  if not ok then return step, err end
+  ok, err = box:note "last"
+  if not ok then return step, err end
   for _, ask in ipairs { "list", "stats", "counts" } do
     ok, err = box[ask](box, ask == "list" and { limit = 1 } or nil)
     if not ok then return step, err end

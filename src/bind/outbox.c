@@ -10,6 +10,7 @@
  *               goes before the one given for all
  *     outcome   { began =, ended =, status =, message_id =, error = text | iflow.error, code =,
  *                 not_before =, attempted = bool, about =, body = }  (the last two: requeue)
+ *   box:note(name) -> text | nil    box:note(name, text | false) -> true | nil, err
  *   box:release(what)   box:list { … }   box:show(number)   box:stats()   box:counts()
  *   box:close() */
 #include "outbox/outbox.h"
@@ -583,6 +584,47 @@ static int m_release(lua_State *L)
   return ask(L, b, a, released_k);
 }
 
+/* ---- notes ---- */
+
+static int note_read_k(lua_State *L, int status, lua_KContext ctx)
+{
+  const struct asking *a = (const struct asking *)ctx;
+  (void)status;
+  if (a->r->rc < 0) return ifl_pusherror(L, &a->r->err);
+  if (a->r->text == NULL) lua_pushnil(L);
+  else lua_pushlstring(L, a->r->text, a->r->size);
+  return 1;
+}
+
+static int note_written_k(lua_State *L, int status, lua_KContext ctx)
+{
+  const struct asking *a = (const struct asking *)ctx;
+  (void)status;
+  if (a->r->rc < 0) return ifl_pusherror(L, &a->r->err);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int m_note(lua_State *L)
+{
+  struct box *b = check_open(L);
+  size_t n = 0, size = 0;
+  const char *name = luaL_checklstring(L, 2, &n), *text = NULL;
+  luaL_argcheck(L, n > 0 && n <= IFL_OUTBOX_NAME_MAX && strlen(name) == n, 2,
+                "is no name of a note");
+  bool write = !lua_isnoneornil(L, 3);
+  if (lua_type(L, 3) == LUA_TSTRING) text = lua_tolstring(L, 3, &size);
+  luaL_argcheck(L, !write || text != NULL || (lua_isboolean(L, 3) && !lua_toboolean(L, 3)), 3,
+                "a text or false is expected");
+  luaL_argcheck(L, size <= IFL_OUTBOX_NOTE_MAX, 3, "a note has 65536 bytes at most");
+  lua_settop(L, 3);
+  struct asking *a = new_asking(L, 1, write ? IFL_OUTBOX_WRITE_NOTE : IFL_OUTBOX_READ_NOTE);
+  a->r->note = copy(L, name, n);
+  if (text != NULL) a->r->text = copy(L, text, size);
+  a->r->size = size;
+  return ask(L, b, a, write ? note_written_k : note_read_k);
+}
+
 /* ---- statistics ---- */
 
 static void push_stat(lua_State *L, const struct ifl_outbox_stat *s)
@@ -649,11 +691,12 @@ static int m_counts(lua_State *L)
 int ifl_open_outbox(lua_State *L)
 {
   static const luaL_Reg funcs[] = { { "open", f_open }, { NULL, NULL } };
-  static const luaL_Reg methods[] = { { "enqueue", m_enqueue }, { "claim", m_claim },
-                                      { "change", m_change },   { "release", m_release },
-                                      { "list", m_list },       { "show", m_show },
-                                      { "stats", m_stats },     { "counts", m_counts },
-                                      { "close", m_close },     { NULL, NULL } };
+  static const luaL_Reg methods[] = {
+    { "enqueue", m_enqueue }, { "claim", m_claim },   { "change", m_change },
+    { "release", m_release }, { "list", m_list },     { "show", m_show },
+    { "stats", m_stats },     { "counts", m_counts }, { "note", m_note },
+    { "close", m_close },     { NULL, NULL }
+  };
   static const luaL_Reg meta[] = { { "__gc", box_gc }, { "__close", m_close }, { NULL, NULL } };
   static const luaL_Reg asking_meta[] = { { "__gc", asking_gc },
                                           { "__cancel", asking_gc },

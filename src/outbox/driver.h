@@ -34,6 +34,7 @@ enum ifl_outbox_action {
 #define IFL_OUTBOX_NAME_MAX    512          /* bytes of a sender, an id, an order key */
 #define IFL_OUTBOX_ABOUT_MAX   (256 * 1024) /* bytes of what describes a message: headers and such */
 #define IFL_OUTBOX_TEXT_MAX    2048         /* bytes of an error's text that are kept */
+#define IFL_OUTBOX_NOTE_MAX    (64 * 1024)  /* bytes of a note */
 #define IFL_OUTBOX_LIST_MAX    1000         /* messages of one claim or one page of a list */
 #define IFL_OUTBOX_HISTORY_MAX 100          /* entries that are kept of a message's history */
 #define IFL_OUTBOX_SENDERS_MAX 4096
@@ -148,6 +149,11 @@ struct ifl_outbox_driver {
   int (*insert)(void *db, const struct ifl_outbox_message *m, bool *known, iflow_error *err);
   /* In a transaction; changed: whether the action fitted the state. */
   int (*change)(void *db, const struct ifl_outbox_change *c, bool *changed, iflow_error *err);
+
+  /* In a transaction: remembers the text under the name; NULL: forgets it. */
+  int (*write_note)(void *db, const char *name, const char *text, size_t size, iflow_error *err);
+  /* *text: a copy for the caller, with a NUL after it; NULL when there is no such note. */
+  int (*read_note)(void *db, const char *name, char **text, size_t *size, iflow_error *err);
 
   /* Appends up to max messages of the sender that are ready, oldest first, of each order key only
    * the head, and keeps them for the caller until a change or release. more: it stopped early,

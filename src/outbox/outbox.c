@@ -35,6 +35,8 @@ void ifl_outbox_request_free(struct ifl_outbox_request *r)
   ifl_outbox_message_done(&r->message);
   free(r->from);
   free(r->sender);
+  free(r->note);
+  free(r->text);
   free(r->filter.sender);
   free(r->filter.code);
   free(r->filter.id);
@@ -150,7 +152,8 @@ static void on_event(void *payload, int events)
 
 static bool writes(const struct ifl_outbox_request *r)
 {
-  return (r->kind == IFL_OUTBOX_ENQUEUE && !r->discard) || r->kind == IFL_OUTBOX_CHANGE;
+  return (r->kind == IFL_OUTBOX_ENQUEUE && !r->discard) || r->kind == IFL_OUTBOX_CHANGE ||
+         r->kind == IFL_OUTBOX_WRITE_NOTE;
 }
 
 /* At the start of a turn: all that the last one submitted goes to the thread together. */

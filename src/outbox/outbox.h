@@ -10,16 +10,18 @@
 typedef struct ifl_outbox ifl_outbox;
 
 enum ifl_outbox_kind {
-  IFL_OUTBOX_OPENED,  /* done when the outbox is open, or could not be opened */
-  IFL_OUTBOX_ENQUEUE, /* message, from, wait_ms -> known, file */
-  IFL_OUTBOX_CHANGE,  /* changes (one REQUEUE: message, from) -> changed */
-  IFL_OUTBOX_RELEASE, /* changes: the numbers alone -> changed */
-  IFL_OUTBOX_CLAIM,   /* sender, max -> list, next */
-  IFL_OUTBOX_LIST,    /* filter -> list */
-  IFL_OUTBOX_HISTORY, /* filter: one message -> list, history */
-  IFL_OUTBOX_STATS,   /* -> stats, counts */
-  IFL_OUTBOX_COUNTS,  /* -> counts */
-  IFL_OUTBOX_CLOSE    /* what is queued is done first; nothing can be submitted after it */
+  IFL_OUTBOX_OPENED,     /* done when the outbox is open, or could not be opened */
+  IFL_OUTBOX_ENQUEUE,    /* message, from, wait_ms -> known, file */
+  IFL_OUTBOX_CHANGE,     /* changes (one REQUEUE: message, from) -> changed */
+  IFL_OUTBOX_WRITE_NOTE, /* note, text, size; text NULL: the note goes */
+  IFL_OUTBOX_READ_NOTE,  /* note -> text, size */
+  IFL_OUTBOX_RELEASE,    /* changes: the numbers alone -> changed */
+  IFL_OUTBOX_CLAIM,      /* sender, max -> list, next */
+  IFL_OUTBOX_LIST,       /* filter -> list */
+  IFL_OUTBOX_HISTORY,    /* filter: one message -> list, history */
+  IFL_OUTBOX_STATS,      /* -> stats, counts */
+  IFL_OUTBOX_COUNTS,     /* -> counts */
+  IFL_OUTBOX_CLOSE       /* what is queued is done first; nothing can be submitted after it */
 };
 
 struct ifl_outbox_request {
@@ -33,6 +35,7 @@ struct ifl_outbox_request {
   size_t nchanges;
   char *sender;
   size_t max;
+  char *note;
   struct ifl_outbox_filter filter;
 
   /* What came of it. */
@@ -40,6 +43,8 @@ struct ifl_outbox_request {
   iflow_error err;
   bool known;
   size_t changed;
+  char *text; /* of the note; NULL: there is none */
+  size_t size;
   struct ifl_outbox_list list;
   int64_t next;
   struct ifl_outbox_history history;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define APPLICATION 0x69666c6f /* "iflo", in the file's header */
-#define SCHEMA      1          /* version of the tables below */
+#define SCHEMA      2          /* version of the tables below */
 #define EFFECTS_MAX 65536      /* changes in one transaction */
 
 /* The bodies have a table of their own: changing a state must not write them again. */
@@ -40,6 +40,12 @@ static const char schema[] =
     "CREATE INDEX message_file ON message (file) WHERE file IS NOT NULL;"
     "INSERT INTO meta VALUES ('numbers', 0);"
     "PRAGMA application_id = 0x69666c6f; PRAGMA user_version = 1;";
+
+/* What brings a file of version i + 1 to the next; a new one goes all the way. */
+static const char *const upgrades[SCHEMA - 1] = {
+  "CREATE TABLE note (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+  "PRAGMA user_version = 2;",
+};
 
 static const char *const statement_sql[] = {
 #define X(name, sql) sql,
@@ -278,6 +284,15 @@ static int open_database(struct sqlite *q, const struct ifl_outbox_options *o, i
   return exec(q, o->full ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", err);
 }
 
+/* All in one transaction: a file is of one version, whenever the process ends. */
+static int create(struct sqlite *q, const char *tables, int64_t version, iflow_error *err)
+{
+  int rc = exec(q, "BEGIN IMMEDIATE", err);
+  if (rc == 0) rc = exec(q, tables, err);
+  for (int64_t v = version; rc == 0 && v < SCHEMA; v++) rc = exec(q, upgrades[v - 1], err);
+  return rc == 0 ? exec(q, "COMMIT", err) : rc;
+}
+
 static int check_schema(struct sqlite *q, iflow_error *err)
 {
   int64_t application = 0, version = 0, tables = 0;
@@ -286,15 +301,15 @@ static int check_schema(struct sqlite *q, iflow_error *err)
   if (rc == 0) rc = ask(q, "SELECT count(*) FROM sqlite_schema", &tables, err);
   if (rc < 0) return rc;
   if (application == APPLICATION && version == SCHEMA) return 0;
+  if (application == APPLICATION && version >= 1 && version < SCHEMA)
+    return create(q, "", version, err);
   if (application == APPLICATION)
     return ifl_fail(err, IFLOW_EOUTBOXVERSION,
                     "outbox '%s' has schema %lld, this program knows schema %d", q->path,
                     (long long)version, SCHEMA);
   if (tables > 0)
     return ifl_fail(err, IFLOW_EOUTBOXVERSION, "'%s' is a database of another program", q->path);
-  rc = exec(q, "BEGIN IMMEDIATE", err);
-  if (rc == 0) rc = exec(q, schema, err);
-  return rc == 0 ? exec(q, "COMMIT", err) : rc;
+  return create(q, schema, 1, err);
 }
 
 static int prepare(struct sqlite *q, iflow_error *err)
@@ -389,6 +404,8 @@ const struct ifl_outbox_driver ifl_outbox_sqlite = {
   .rollback = ifl_sqlite_rollback,
   .insert = ifl_sqlite_insert,
   .change = ifl_sqlite_change,
+  .write_note = ifl_sqlite_write_note,
+  .read_note = ifl_sqlite_read_note,
   .claim = ifl_sqlite_claim,
   .release = ifl_sqlite_release,
   .list = ifl_sqlite_list,

@@ -165,11 +165,11 @@ static bool fits(struct sqlite *q, const struct ifl_outbox_change *c, const stru
 }
 
 /* Adds a line to the history, and keeps the history short. */
-static int note(struct sqlite *q, const struct ifl_outbox_change *c, enum ifl_outbox_state to,
-                int64_t attempt, iflow_error *err)
+static int add_line(struct sqlite *q, const struct ifl_outbox_change *c, enum ifl_outbox_state to,
+                    int64_t attempt, iflow_error *err)
 {
   const struct ifl_outbox_attempt *a = &c->attempt;
-  sqlite3_stmt *s = q->stmts[S_NOTE];
+  sqlite3_stmt *s = q->stmts[S_LINE];
   sqlite3_bind_int64(s, 1, c->number);
   sqlite3_bind_int(s, 2, (int)to);
   sqlite3_bind_int64(s, 3, attempt);
@@ -179,7 +179,7 @@ static int note(struct sqlite *q, const struct ifl_outbox_change *c, enum ifl_ou
   ifl_sqlite_text(s, 7, a->message_id);
   ifl_sqlite_text(s, 8, a->code);
   ifl_sqlite_text(s, 9, a->text);
-  int rc = ifl_sqlite_run(q, S_NOTE, err);
+  int rc = ifl_sqlite_run(q, S_LINE, err);
   if (rc < 0 || attempt < IFL_OUTBOX_HISTORY_MAX) return rc;
   sqlite3_bind_int64(q->stmts[S_TRIM], 2, IFL_OUTBOX_HISTORY_MAX);
   return ifl_sqlite_run_for(q, S_TRIM, c->number, err);
@@ -230,7 +230,7 @@ static int move(struct sqlite *q, const struct ifl_outbox_change *c, const struc
   ifl_sqlite_text(s, 8, a->text);
   sqlite3_bind_int64(s, 9, c->number);
   int rc = ifl_sqlite_run(q, S_MOVE, err);
-  if (rc == 0 && a->ended != 0) rc = note(q, c, to, attempts, err);
+  if (rc == 0 && a->ended != 0) rc = add_line(q, c, to, attempts, err);
   if (rc == 0 && to == IFL_OUTBOX_DELIVERED) {
     rc = ifl_sqlite_run_for(q, S_DROP_BODY, c->number, err);
     if (rc == 0 && b->file != NULL) rc = ifl_sqlite_run_for(q, S_DROP_FILE, c->number, err);

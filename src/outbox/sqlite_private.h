@@ -1,5 +1,6 @@
 /* sqlite_private.h -- what the files of the SQLite backend share; they alone see sqlite3.
- * sqlite.c opens and commits, sqlite_change.c writes, sqlite_read.c claims and lists. */
+ * sqlite.c opens and commits, sqlite_change.c writes, sqlite_read.c claims and lists, sqlite_note.c
+ * has the notes. */
 #ifndef IFL_OUTBOX_SQLITE_PRIVATE_H
 #define IFL_OUTBOX_SQLITE_PRIVATE_H
 
@@ -40,7 +41,7 @@
   X(DROP_BODY, "DELETE FROM body WHERE number = ?")                                                \
   X(DROP_FILE, "UPDATE message SET file = NULL WHERE number = ?")                                  \
   X(DROP_HISTORY, "DELETE FROM history WHERE number = ?")                                          \
-  X(NOTE, "INSERT INTO history SELECT ?1, coalesce(max(line), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
+  X(LINE, "INSERT INTO history SELECT ?1, coalesce(max(line), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8," \
           " ?9 FROM history WHERE number = ?1")                                                    \
   X(TRIM, "DELETE FROM history WHERE number = ?1 AND line <="                                      \
           " (SELECT max(line) - ?2 FROM history WHERE number = ?1)")                               \
@@ -61,6 +62,10 @@
           " AND due > ?2")                                                                         \
   X(PURGE, "SELECT number FROM message INDEXED BY message_rest WHERE state = 4 AND state > 0"      \
            " AND changed < ?1 ORDER BY changed LIMIT ?2")                                          \
+  X(WRITE_NOTE, "INSERT INTO note VALUES (?1, ?2)"                                                 \
+                " ON CONFLICT (name) DO UPDATE SET value = ?2")                                    \
+  X(DROP_NOTE, "DELETE FROM note WHERE name = ?")                                                  \
+  X(READ_NOTE, "SELECT value FROM note WHERE name = ?")                                            \
   X(OWNS, "SELECT 1 FROM message INDEXED BY message_file WHERE file = ? AND file IS NOT NULL")     \
   X(AGES, "SELECT sender, state, created FROM message")                                            \
   X(HELD, "SELECT sender, count(*) FROM message m WHERE " SQLITE_BLOCKED " GROUP BY sender")
@@ -121,6 +126,12 @@ void ifl_sqlite_rollback(void *db);
 int ifl_sqlite_insert(void *db, const struct ifl_outbox_message *m, bool *known, iflow_error *err);
 int ifl_sqlite_change(void *db, const struct ifl_outbox_change *c, bool *changed, iflow_error *err);
 int ifl_sqlite_purge(void *db, bool *more, iflow_error *err);
+
+/* ---- sqlite_note.c ---- */
+
+int ifl_sqlite_write_note(void *db, const char *name, const char *text, size_t size,
+                          iflow_error *err);
+int ifl_sqlite_read_note(void *db, const char *name, char **text, size_t *size, iflow_error *err);
 
 /* ---- sqlite_read.c ---- */
 

@@ -32,6 +32,8 @@ static int apply(ifl_outbox *box, struct ifl_outbox_request *r)
   r->known = false;
   r->changed = 0;
   if (r->kind == IFL_OUTBOX_CHANGE) return apply_changes(box, r);
+  if (r->kind == IFL_OUTBOX_WRITE_NOTE)
+    return box->driver->write_note(box->db, r->note, r->text, r->size, &r->err);
   int rc = box->driver->insert(box->db, &r->message, &r->known, &r->err);
   if (rc != IFLOW_EOUTBOXFULL) return rc;
   r->rc = rc;
@@ -119,6 +121,9 @@ static bool read_one(ifl_outbox *box, struct ifl_outbox_request *r)
   case IFL_OUTBOX_RELEASE:
     for (size_t i = 0; i < r->nchanges; i++) box->driver->release(box->db, r->changes[i].number);
     break;
+  case IFL_OUTBOX_READ_NOTE:
+    r->rc = box->driver->read_note(box->db, r->note, &r->text, &r->size, &r->err);
+    break;
   case IFL_OUTBOX_LIST: r->rc = box->driver->list(box->db, &r->filter, &r->list, &r->err); break;
   case IFL_OUTBOX_HISTORY: r->rc = read_history(box, r); break;
   case IFL_OUTBOX_STATS: r->rc = read_stats(box, r); break;
@@ -129,6 +134,7 @@ static bool read_one(ifl_outbox *box, struct ifl_outbox_request *r)
     break;
   case IFL_OUTBOX_OPENED:
   case IFL_OUTBOX_CHANGE:
+  case IFL_OUTBOX_WRITE_NOTE:
   case IFL_OUTBOX_CLOSE: break;
   }
   return !more;

@@ -24,6 +24,12 @@ core.task.run(function()
       end
     end)
   end
+  core.task.spawn(function()
+    for i = 1, math.huge do
+      assert(box:note("count", round .. " " .. i))
+      print("noted " .. round .. " " .. i)
+    end
+  end)
   while true do
     local list = assert(box:claim("s", 8))
     if #list == 0 then core.task.sleep(0.005) end
@@ -43,7 +49,7 @@ local function read_facts(output, facts)
   local order = {}
   for line in output:gmatch "([^\n]*)\n" do
     local word, id = line:match "^(%a+) (%S+)"
-    if id then facts[id] = word == "accepted" and facts[id] or word end
+    if id and word ~= "noted" then facts[id] = word == "accepted" and facts[id] or word end
     local key = line:match "^trying %S+ (%S+)"
     if key then
       order[key] = order[key] or {}
@@ -65,6 +71,15 @@ local function check_order(order, round)
       end
     end
   end
+end
+
+-- What was written last, or what was just being written.
+local function check_note(box, output)
+  local round, last
+  for of, i in output:gmatch "noted (%d+) (%d+)\n" do round, last = of, tonumber(i) end
+  local noted = box:note "count"
+  assert.is_truthy(noted == ("%s %d"):format(round, last)
+    or noted == ("%s %d"):format(round, last + 1), noted)
 end
 
 local fits = {
@@ -119,6 +134,7 @@ describe("a process that is killed", function()
       assert.equal(137, result.code, result.err)
       check_order(read_facts(result.out, facts), round)
       local box <close> = assert(outbox.open { path = path, lock_wait = "60s" })
+      check_note(box, result.out)
       assert.equal(check_states(box, facts), count_files(path))
       for _, msg in ipairs(box:list { state = "in_doubt", limit = 1000 }) do -- as an operator would
         box:delivered(msg.number)
