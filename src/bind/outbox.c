@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "bind/bind.h"
+#include "bind/outbox_values.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -43,9 +44,6 @@ struct asking {
   struct ifl_outbox_request *r;
   bool submitted, done;
 };
-
-static const char *const state_names[] = { "ready",    "started",   "in_doubt",
-                                           "rejected", "delivered", NULL };
 
 static struct box *check_open(lua_State *L)
 {
@@ -101,27 +99,6 @@ static char *copy(lua_State *L, const char *s, size_t n)
   memcpy(to, s, n);
   to[n] = '\0';
   return to;
-}
-
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-  if (value == NULL) return;
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, key);
-}
-
-static void set_integer(lua_State *L, const char *key, int64_t value)
-{
-  lua_pushinteger(L, (lua_Integer)value);
-  lua_setfield(L, -2, key);
-}
-
-/* Milliseconds as seconds; 0 is left out. */
-static void set_time(lua_State *L, const char *key, int64_t ms)
-{
-  if (ms == 0) return;
-  lua_pushnumber(L, (lua_Number)ms / 1000);
-  lua_setfield(L, -2, key);
 }
 
 /* Seconds since 1970 in the table at idx, as milliseconds; def when absent. */
@@ -289,53 +266,12 @@ static int m_enqueue(lua_State *L)
   return ask(L, b, a, enqueued_k);
 }
 
-/* ---- messages to Lua ---- */
-
-static void push_body(lua_State *L, const char *bodies, const struct ifl_outbox_message *m)
-{
-  if (m->body != NULL) {
-    lua_pushlstring(L, m->body, m->body_size);
-  } else if (m->file != NULL) {
-    lua_createtable(L, 0, 1);
-    lua_pushfstring(L, "%s/%s", bodies, m->file);
-    lua_setfield(L, -2, "file");
-  } else {
-    return;
-  }
-  lua_setfield(L, -2, "body");
-}
-
-static void push_message(lua_State *L, const char *bodies, const struct ifl_outbox_message *m)
-{
-  lua_createtable(L, 0, 14);
-  set_integer(L, "number", m->number);
-  set_string(L, "sender", m->sender);
-  set_string(L, "id", m->id);
-  set_string(L, "key", m->key);
-  set_string(L, "state", m->blocked ? "blocked" : state_names[m->state]);
-  set_string(L, "about", m->about);
-  push_body(L, bodies, m);
-  set_integer(L, "size", m->size);
-  set_integer(L, "attempts", m->attempts);
-  set_time(L, "created", m->created);
-  set_time(L, "changed", m->changed);
-  set_time(L, "not_before", m->not_before);
-  if (m->status != 0) set_integer(L, "status", m->status);
-  set_string(L, "message_id", m->message_id);
-  set_string(L, "code", m->code);
-  set_string(L, "error", m->text);
-  lua_pushboolean(L, m->claimed);
-  lua_setfield(L, -2, "claimed");
-}
+/* ---- messages ---- */
 
 static void push_list(lua_State *L, const struct asking *a, int box)
 {
-  const char *bodies = ifl_outbox_bodies(((struct box *)lua_touserdata(L, box))->h);
-  lua_createtable(L, (int)a->r->list.n, 0);
-  for (size_t i = 0; i < a->r->list.n; i++) {
-    push_message(L, bodies, &a->r->list.items[i]);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
+  const struct box *b = lua_touserdata(L, box);
+  ifl_push_outbox_list(L, &a->r->list, ifl_outbox_bodies(b->h));
 }
 
 static int listed_k(lua_State *L, int status, lua_KContext ctx)
@@ -397,24 +333,6 @@ static int m_list(lua_State *L)
   return ask(L, b, a, listed_k);
 }
 
-static void push_history(lua_State *L, const struct ifl_outbox_history *h)
-{
-  lua_createtable(L, (int)h->n, 0);
-  for (size_t i = 0; i < h->n; i++) {
-    const struct ifl_outbox_event *e = &h->items[i];
-    lua_createtable(L, 0, 8);
-    set_string(L, "state", state_names[e->state]);
-    set_integer(L, "attempt", e->attempt);
-    set_time(L, "began", e->about.began);
-    set_time(L, "ended", e->about.ended);
-    if (e->about.status != 0) set_integer(L, "status", e->about.status);
-    set_string(L, "message_id", e->about.message_id);
-    set_string(L, "code", e->about.code);
-    set_string(L, "error", e->about.text);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-}
-
 static int shown_k(lua_State *L, int status, lua_KContext ctx)
 {
   const struct asking *a = (const struct asking *)ctx;
@@ -422,7 +340,7 @@ static int shown_k(lua_State *L, int status, lua_KContext ctx)
   if (a->r->rc < 0) return ifl_pusherror(L, &a->r->err);
   push_list(L, a, 1);
   if (lua_rawgeti(L, -1, 1) == LUA_TNIL) return 1;
-  push_history(L, &a->r->history);
+  ifl_push_outbox_history(L, &a->r->history);
   lua_setfield(L, -2, "history");
   return 1;
 }
@@ -627,50 +545,21 @@ static int m_note(lua_State *L)
 
 /* ---- statistics ---- */
 
-static void push_stat(lua_State *L, const struct ifl_outbox_stat *s)
-{
-  lua_createtable(L, 0, IFL_OUTBOX_STATES + 4);
-  set_string(L, "sender", s->sender);
-  for (int i = 0; i < IFL_OUTBOX_STATES; i++) set_integer(L, state_names[i], s->messages[i]);
-  set_integer(L, "blocked", s->blocked);
-  set_time(L, "oldest", s->oldest);
-  lua_createtable(L, IFL_OUTBOX_AGES, 0);
-  for (int i = 0; i < IFL_OUTBOX_AGES; i++) {
-    lua_pushinteger(L, (lua_Integer)s->ages[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-  lua_setfield(L, -2, "ages");
-}
-
 static int stats_k(lua_State *L, int status, lua_KContext ctx)
 {
   const struct asking *a = (const struct asking *)ctx;
   (void)status;
   if (a->r->rc < 0) return ifl_pusherror(L, &a->r->err);
-  lua_createtable(L, (int)a->r->stats.n, 0);
-  for (size_t i = 0; i < a->r->stats.n; i++) {
-    push_stat(L, &a->r->stats.items[i]);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
+  ifl_push_outbox_stats(L, &a->r->stats);
   return 1;
 }
 
 static int counts_k(lua_State *L, int status, lua_KContext ctx)
 {
   const struct asking *a = (const struct asking *)ctx;
-  int64_t messages = 0, bytes = 0;
   (void)status;
   if (a->r->rc < 0) return ifl_pusherror(L, &a->r->err);
-  lua_createtable(L, 0, IFL_OUTBOX_STATES + 3);
-  for (int i = 0; i < IFL_OUTBOX_STATES; i++) {
-    set_integer(L, state_names[i], a->r->counts.messages[i]);
-    if (i == IFL_OUTBOX_DELIVERED) continue;
-    messages += a->r->counts.messages[i];
-    bytes += a->r->counts.bytes[i];
-  }
-  set_integer(L, "messages", messages);
-  set_integer(L, "bytes", bytes);
-  set_integer(L, "claimed", a->r->counts.claimed);
+  ifl_push_outbox_counts(L, &a->r->counts);
   return 1;
 }
 
