@@ -121,8 +121,9 @@ end
 --- By an operator: the message is gone. Not what is claimed or started.
 box.drop = changes "drop"
 
---- Messages by number: { sender =, state = (with "blocked"), code =, id =, older_than = "1h",
--- after = number, limit = 100, bodies = false }. The next page begins after the last number.
+--- Messages by number: { sender =, state = one of those above or a list of them, id =, key =,
+-- code = (with * for any text: "call.*"), older_than = "1h", newer_than =, after = number,
+-- limit = 100, bodies = false }. The next page begins after the last number.
 function box:list(filter) return restore_all(self.handle:list(filter)) end
 
 --- One message with body and history (a list of { state, attempt, began, ended, status,

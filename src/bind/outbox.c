@@ -300,18 +300,45 @@ static int m_claim(lua_State *L)
   return ask(L, b, a, listed_k);
 }
 
-static int state_filter(lua_State *L, int idx)
+static unsigned state_bit(lua_State *L, int idx)
 {
-  static const char *const words[] = { "ready",     "started", "in_doubt", "rejected",
-                                       "delivered", "any",     "blocked",  NULL };
-  int state = ifl_optword(L, idx, "state", IFL_OUTBOX_STATES, words);
-  return state > IFL_OUTBOX_STATES ? -1 : state;
+  static const char *const words[] = { "ready",    "started",   "in_doubt",
+                                       "rejected", "delivered", "blocked" };
+  const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : "";
+  for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(words[i], name) == 0) return IFL_OUTBOX_BIT(i);
+  ifl_raise(L, "option 'state' must be ready, blocked, started, in_doubt, rejected or delivered,"
+               " a list of these, or any");
+}
+
+/* One state or a list of them: the bits; 0 for any. */
+static unsigned state_filter(lua_State *L, int idx)
+{
+  unsigned bits = 0;
+  int kind = lua_getfield(L, idx, "state"), at = lua_gettop(L);
+  if (kind == LUA_TTABLE) {
+    for (lua_Integer i = 1; lua_rawgeti(L, at, i) != LUA_TNIL; i++, lua_settop(L, at))
+      bits |= state_bit(L, -1);
+    if (bits == 0) ifl_raise(L, "option 'state' is an empty list");
+  } else if (kind != LUA_TNIL && (kind != LUA_TSTRING || strcmp(lua_tostring(L, at), "any") != 0)) {
+    bits = state_bit(L, at);
+  }
+  lua_settop(L, at - 1);
+  return bits;
+}
+
+/* When a message of the age in the field was created; 0: the field is absent. */
+static int64_t age_filter(lua_State *L, int idx, const char *key)
+{
+  int64_t age = ifl_optduration(L, idx, key, -1);
+  return age >= 0 ? ifl_clock_wall_ms() - age : 0;
 }
 
 static int m_list(lua_State *L)
 {
-  static const char *const keys[] = { "sender", "id",    "state",  "code", "older_than",
-                                      "after",  "limit", "bodies", NULL };
+  static const char *const keys[] = { "sender", "id",         "key",        "state",
+                                      "code",   "older_than", "newer_than", "after",
+                                      "limit",  "bodies",     NULL };
   struct box *b = check_open(L);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
@@ -323,13 +350,14 @@ static int m_list(lua_State *L)
   struct ifl_outbox_filter *f = &a->r->filter;
   f->sender = opt_name(L, 2, "sender");
   f->id = opt_name(L, 2, "id");
+  f->key = opt_name(L, 2, "key");
   f->code = opt_name(L, 2, "code");
-  f->state = state_filter(L, 2);
+  f->states = state_filter(L, 2);
   f->after = ifl_optinteger(L, 2, "after", 0, 0, LUA_MAXINTEGER);
   f->limit = (size_t)ifl_optinteger(L, 2, "limit", 100, 1, IFL_OUTBOX_LIST_MAX);
   f->bodies = ifl_optbool(L, 2, "bodies", false);
-  int64_t age = ifl_optduration(L, 2, "older_than", -1);
-  if (age >= 0) f->created_before = ifl_clock_wall_ms() - age;
+  f->created_before = age_filter(L, 2, "older_than");
+  f->created_after = age_filter(L, 2, "newer_than");
   return ask(L, b, a, listed_k);
 }
 
@@ -354,7 +382,6 @@ static int m_show(lua_State *L)
   struct asking *a = new_asking(L, 1, IFL_OUTBOX_HISTORY);
   a->r->filter.number = number;
   a->r->filter.after = number - 1;
-  a->r->filter.state = IFL_OUTBOX_STATES;
   a->r->filter.limit = 1;
   a->r->filter.bodies = true;
   return ask(L, b, a, shown_k);

@@ -99,12 +99,17 @@ struct ifl_outbox_history {
   size_t n, cap;
 };
 
+/* Bits of a filter's states: ready is here what is not blocked. */
+#define IFL_OUTBOX_BIT(state) (1u << (state))
+#define IFL_OUTBOX_BLOCKED    IFL_OUTBOX_BIT(IFL_OUTBOX_STATES)
+
 struct ifl_outbox_filter {
-  char *sender, *code, *id; /* NULL: any */
-  int state;                /* IFL_OUTBOX_STATES: any; -1: blocked */
-  int64_t number;           /* only this one; 0: any */
-  int64_t after;            /* numbers above it: the next page */
-  int64_t created_before;   /* 0: any age */
+  char *sender, *key, *id;               /* NULL: any */
+  char *code;                            /* with * for any text; NULL: any */
+  unsigned states;                       /* 0: any */
+  int64_t number;                        /* only this one; 0: any */
+  int64_t after;                         /* numbers above it: the next page */
+  int64_t created_before, created_after; /* 0: any age */
   size_t limit;
   bool bodies; /* with about and body */
 };

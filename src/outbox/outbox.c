@@ -38,6 +38,7 @@ void ifl_outbox_request_free(struct ifl_outbox_request *r)
   free(r->note);
   free(r->text);
   free(r->filter.sender);
+  free(r->filter.key);
   free(r->filter.code);
   free(r->filter.id);
   free(r->dir);

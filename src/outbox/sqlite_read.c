@@ -248,26 +248,70 @@ void ifl_sqlite_release(void *db, int64_t number)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
-static int list_sql(struct ifl_buf *sql, const struct ifl_outbox_filter *f, iflow_error *err)
+#define REST_MAX 5000 /* messages that are sorted for each page, rather than all rows looked at */
+
+/* The index by state finds few messages among many; walking by number needs no sorting. */
+static const char *list_index(const struct sqlite *q, const struct ifl_outbox_filter *f)
+{
+  int64_t n = 0;
+  if (f->id != NULL) return "";
+  if (f->states == 0 || (f->states & (IFL_OUTBOX_BIT(IFL_OUTBOX_READY) | IFL_OUTBOX_BLOCKED)) != 0)
+    return " NOT INDEXED";
+  for (int i = 0; i < IFL_OUTBOX_STATES; i++)
+    if ((f->states & IFL_OUTBOX_BIT(i)) != 0) n += q->counts.messages[i];
+  return n <= REST_MAX ? " INDEXED BY message_rest" : " NOT INDEXED";
+}
+
+static int list_states(struct ifl_buf *sql, unsigned states, iflow_error *err)
+{
+  bool ready = (states & IFL_OUTBOX_BIT(IFL_OUTBOX_READY)) != 0;
+  bool blocked = (states & IFL_OUTBOX_BLOCKED) != 0;
+  unsigned rest = states & (IFL_OUTBOX_BLOCKED - 1) & ~IFL_OUTBOX_BIT(IFL_OUTBOX_READY);
+  const char *wait = ready && blocked ? "m.state = 0"
+                     : blocked        ? SQLITE_BLOCKED
+                     : ready          ? "(m.state = 0 AND NOT " SQLITE_BLOCKED ")"
+                                      : NULL;
+  if (states == 0) return 0;
+  int rc = ifl_buf_addf(sql, err, " AND (%s%s", wait != NULL ? wait : "",
+                        wait != NULL && rest != 0 ? " OR " : "");
+  /* -1 is none: the others follow it with a comma. */
+  if (rc == 0 && rest != 0) rc = ifl_buf_adds(sql, "m.state IN (-1", err);
+  for (int i = 0; rc == 0 && i < IFL_OUTBOX_STATES; i++)
+    if ((rest & IFL_OUTBOX_BIT(i)) != 0) rc = ifl_buf_addf(sql, err, ", %d", i);
+  if (rc == 0) rc = ifl_buf_adds(sql, rest != 0 ? "))" : ")", err);
+  return rc == 0 && wait == NULL ? ifl_buf_adds(sql, " AND m.state > 0", err) : rc;
+}
+
+static int list_sql(struct ifl_buf *sql, const struct sqlite *q, const struct ifl_outbox_filter *f,
+                    iflow_error *err)
 {
   int rc = ifl_buf_addf(sql, err,
-                        "SELECT " SQLITE_COLUMNS "%s, " SQLITE_BLOCKED " FROM message m%s"
+                        "SELECT " SQLITE_COLUMNS "%s, " SQLITE_BLOCKED " FROM message m%s%s"
                         " WHERE m.number > %lld",
-                        f->bodies ? ", b.about, b.body" : "",
+                        f->bodies ? ", b.about, b.body" : "", list_index(q, f),
                         f->bodies ? " LEFT JOIN body b ON b.number = m.number" : "",
                         (long long)f->after);
   if (rc == 0 && f->number != 0)
     rc = ifl_buf_addf(sql, err, " AND m.number = %lld", (long long)f->number);
-  if (rc == 0 && f->state == -1) rc = ifl_buf_adds(sql, " AND " SQLITE_BLOCKED, err);
-  if (rc == 0 && f->state >= 0 && f->state < IFL_OUTBOX_STATES)
-    rc = ifl_buf_addf(sql, err, " AND m.state = %d%s", f->state,
-                      f->state == IFL_OUTBOX_READY ? "" : " AND m.state > 0");
+  if (rc == 0) rc = list_states(sql, f->states, err);
   if (rc == 0 && f->created_before != 0)
     rc = ifl_buf_addf(sql, err, " AND m.created < %lld", (long long)f->created_before);
+  if (rc == 0 && f->created_after != 0)
+    rc = ifl_buf_addf(sql, err, " AND m.created > %lld", (long long)f->created_after);
   if (rc == 0 && f->id != NULL) rc = ifl_buf_adds(sql, " AND m.id = :id", err);
   if (rc == 0 && f->sender != NULL) rc = ifl_buf_adds(sql, " AND m.sender = :sender", err);
-  if (rc == 0 && f->code != NULL) rc = ifl_buf_adds(sql, " AND m.code = :code", err);
+  if (rc == 0 && f->key != NULL) rc = ifl_buf_adds(sql, " AND m.order_key = :key", err);
+  if (rc == 0 && f->code != NULL) rc = ifl_buf_adds(sql, " AND m.code GLOB :code", err);
   return rc < 0 ? rc : ifl_buf_addf(sql, err, " ORDER BY m.number LIMIT %zu", f->limit);
+}
+
+/* Of the signs that mean something to GLOB only the star does so here. */
+static int code_glob(struct ifl_buf *glob, const char *code, iflow_error *err)
+{
+  int rc = 0;
+  for (const char *c = code; rc == 0 && code != NULL && *c != '\0'; c++)
+    rc = ifl_buf_addf(glob, err, *c == '?' || *c == '[' ? "[%c]" : "%c", *c);
+  return rc;
 }
 
 static void bind_named(sqlite3_stmt *s, const char *name, const char *value)
@@ -296,18 +340,21 @@ int ifl_sqlite_list(void *db, const struct ifl_outbox_filter *f, struct ifl_outb
                     iflow_error *err)
 {
   struct sqlite *q = db;
-  struct ifl_buf sql = IFL_BUF_INIT(4096);
+  struct ifl_buf sql = IFL_BUF_INIT(4096), glob = IFL_BUF_INIT(4 * IFL_OUTBOX_NAME_MAX);
   sqlite3_stmt *s = NULL;
-  int rc = list_sql(&sql, f, err);
+  int rc = list_sql(&sql, q, f, err);
+  if (rc == 0) rc = code_glob(&glob, f->code, err);
   if (rc == 0 && sqlite3_prepare_v2(q->db, sql.data, -1, &s, NULL) != SQLITE_OK)
     rc = ifl_sqlite_fail(q, err);
   if (rc == 0) {
     bind_named(s, ":id", f->id);
     bind_named(s, ":sender", f->sender);
-    bind_named(s, ":code", f->code);
+    bind_named(s, ":key", f->key);
+    bind_named(s, ":code", glob.data);
     rc = read_list(q, s, f, out, err);
   }
   sqlite3_finalize(s);
+  ifl_buf_done(&glob);
   ifl_buf_done(&sql);
   return rc;
 }
