@@ -7,8 +7,8 @@ local besides = { net = { codec = true } }
 
 -- Each library's headers and the files that may see them.
 local alone = {
-  { "^<uv%.h>", "net/loop.c", "net/stream.c", "net/worker.c", "net/loop_uv.h" },
-  { '^"net/loop_uv%.h"', "net/loop.c", "net/stream.c", "net/worker.c" },
+  { "^<uv%.h>", "net/loop_uv.h" },
+  { '^"net/loop_uv%.h"', "net/loop.c", "net/worker.c", "net/watch.c" },
   { "^<curl/", "net/connection.c" },
   { "^<llhttp%.h>", "net/http1.c" },
   { "^<cjson/", "base/json.c" },

@@ -1,8 +1,10 @@
 /* file.c -- Lua module core.file: the few file operations that stock Lua lacks, for the sandbox's
- * directory and for commands that write keys. Writing syncs the disk, so it waits on a thread inside
- * a task; everything else is done at once.
+ * directory and for commands that write keys. Writing, moving and scanning wait on a thread
+ * inside a task; everything else is done at once.
  *   file.read(path [, max]) -> text               file.write(path, text [, "0600"]) -> true
- *   file.mkdir(path [, "0700"]) -> true           file.stat(path) -> {kind,size,mode,mtime} | nil
+ *   file.mkdir(path [, "0700"]) -> true           file.rename(from, to), see file_rename.c
+ *   file.stat(path), file.scan(directory), see file_entries.c
+ *   file.watch(directory) -> watcher, see file_watch.c
  *   file.list(path) -> sorted names               file.remove(path [, {recursive=true}]) -> true
  *   file.tempdir([prefix]) -> path                file.lock(path) -> lock (lock:close())
  *   file.absolute(path) -> path without links, of what exists
@@ -13,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "bind/bind.h"
+#include "bind/file_parts.h"
 #include "bind/file_reader.h"
 #include "bind/offload.h"
 
@@ -152,31 +155,6 @@ static int f_writable(lua_State *L)
   return access(path, W_OK | X_OK) < 0 ? refuse(L, errno, "write in", path) : done(L);
 }
 
-/* nil alone when there is nothing at path. */
-static int f_stat(lua_State *L)
-{
-  const char *path = luaL_checkstring(L, 1);
-  struct stat st;
-  char mode[8];
-  if (stat(path, &st) < 0) {
-    if (errno != ENOENT && errno != ENOTDIR) return refuse(L, errno, "look at", path);
-    lua_pushnil(L);
-    return 1;
-  }
-  const char *kind = S_ISDIR(st.st_mode) ? "directory" : S_ISREG(st.st_mode) ? "file" : "other";
-  snprintf(mode, sizeof mode, "0%03o", (unsigned)(st.st_mode & 0777));
-  lua_createtable(L, 0, 4);
-  lua_pushstring(L, kind);
-  lua_setfield(L, -2, "kind");
-  lua_pushinteger(L, (lua_Integer)st.st_size);
-  lua_setfield(L, -2, "size");
-  lua_pushstring(L, mode);
-  lua_setfield(L, -2, "mode");
-  lua_pushinteger(L, (lua_Integer)st.st_mtime);
-  lua_setfield(L, -2, "mtime");
-  return 1;
-}
-
 /* Closes the directory whatever happens while its names become Lua strings. */
 static int push_names(lua_State *L)
 {
@@ -286,7 +264,10 @@ int ifl_open_file(lua_State *L)
   static const luaL_Reg funcs[] = { { "read", f_read },
                                     { "write", f_write },
                                     { "mkdir", f_mkdir },
-                                    { "stat", f_stat },
+                                    { "stat", ifl_file_stat },
+                                    { "scan", ifl_file_scan },
+                                    { "rename", ifl_file_rename },
+                                    { "watch", ifl_file_watch },
                                     { "list", f_list },
                                     { "remove", f_remove },
                                     { "tempdir", f_tempdir },
@@ -303,6 +284,7 @@ int ifl_open_file(lua_State *L)
   ifl_newclass(L, LOCK, methods, meta);
   ifl_offload_open(L);
   ifl_file_reader_open(L);
+  ifl_file_watch_open(L);
   luaL_newlib(L, funcs);
   return 1;
 }

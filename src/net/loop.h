@@ -1,5 +1,5 @@
 /* loop.h -- the event loop: turns, timers, polled descriptors, deferred calls, work on threads.
- * loop.c and worker.c are the only files that see libuv. One loop a Lua state, one
+ * loop.c, worker.c and watch.c are the only files that see libuv. One loop a Lua state, one
  * thread. Callbacks run from ifl_loop_turn only, never inside the function that started them. */
 #ifndef IFL_NET_LOOP_H
 #define IFL_NET_LOOP_H

@@ -1,4 +1,4 @@
-/* loop_uv.h -- the inside of a loop, for the two files that see libuv: loop.c and worker.c. */
+/* loop_uv.h -- the inside of a loop, for the files that see libuv: loop.c, worker.c, watch.c. */
 #ifndef IFL_NET_LOOP_UV_H
 #define IFL_NET_LOOP_UV_H
 

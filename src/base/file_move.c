@@ -1,0 +1,180 @@
+/* file_move.c -- see file_move.h. */
+#include "base/file_move.h"
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_PIECE (256 * 1024)
+#define NAME_LIMIT 8192 /* of a path with a temporary name */
+
+static int failed(iflow_error *err, int errnum, const char *from, const char *to)
+{
+  return ifl_fail_errno(err, errnum, "cannot move '%s' to '%s'", from, to);
+}
+
+/* ---- names and directories ---- */
+
+/* The directory part, "." or "/" included; to be freed. NULL: no memory. */
+static char *directory_of(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  if (slash == NULL) return strdup(".");
+  return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+static const char *name_of(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return slash == NULL ? path : slash + 1;
+}
+
+/* The new name survives a loss of power. A directory that may not be read, or a file system that
+ * syncs no directories, is none of the caller's concern. */
+static int sync_directory(const char *path, iflow_error *err)
+{
+  char *dir = directory_of(path);
+  int rc = 0;
+  if (dir == NULL) return ifl_fail_nomem(err);
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+    rc = ifl_fail_errno(err, errno, "cannot sync the directory '%s'", dir);
+  if (fd >= 0) close(fd);
+  free(dir);
+  return rc;
+}
+
+/* Never replaces, where the file system knows neither flags nor hard links: looks first. */
+static int rename_if_free(const char *from, const char *to)
+{
+  struct stat st;
+  if (link(from, to) == 0) return unlink(from);
+  if (errno == EEXIST || errno == EXDEV || errno == ENOENT) return -1;
+  if (lstat(to, &st) == 0) {
+    errno = EEXIST;
+    return -1;
+  }
+  return rename(from, to);
+}
+
+/* As rename(2). */
+static int rename_file(const char *from, const char *to, bool replace)
+{
+  if (replace) return rename(from, to);
+  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  return errno == EINVAL || errno == ENOSYS ? rename_if_free(from, to) : -1;
+}
+
+/* ---- copying ---- */
+
+static int write_all(int fd, const char *data, size_t n)
+{
+  while (n > 0) {
+    ssize_t k = write(fd, data, n);
+    if (k < 0 && errno == EINTR) continue;
+    if (k < 0) return -1;
+    data += k;
+    n -= (size_t)k;
+  }
+  return 0;
+}
+
+static int copy_bytes(int in, int out)
+{
+  char *piece = malloc(COPY_PIECE);
+  ssize_t n;
+  if (piece == NULL) return -1;
+  while ((n = read(in, piece, COPY_PIECE)) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 || write_all(out, piece, (size_t)n) < 0) break;
+  }
+  int kept = errno;
+  free(piece);
+  errno = kept;
+  return n == 0 ? 0 : -1;
+}
+
+static bool changed(const struct stat *a, const struct stat *b)
+{
+  return a->st_size != b->st_size || a->st_ino != b->st_ino || a->st_dev != b->st_dev ||
+         a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec;
+}
+
+/* Into out, with mode and times, on disk. *before: what was copied. As write(2). */
+static int copy_file(int in, int out, struct stat *before)
+{
+  if (fstat(in, before) < 0) return -1;
+  if (!S_ISREG(before->st_mode)) {
+    errno = EXDEV;
+    return -1;
+  }
+  const struct timespec times[2] = { before->st_atim, before->st_mtim };
+  if (copy_bytes(in, out) < 0 || fchmod(out, before->st_mode & 0777) < 0) return -1;
+  if (futimens(out, times) < 0) return -1;
+  return fsync(out);
+}
+
+/* Gives the copy its name and takes the original away, unless that has changed meanwhile. */
+static int put_in_place(const char *from, const char *tmp, const char *to, bool replace,
+                        const struct stat *before, iflow_error *err)
+{
+  struct stat now;
+  if (lstat(from, &now) < 0) return failed(err, errno, from, to);
+  if (changed(before, &now))
+    return ifl_fail(err, IFLOW_EIO, "'%s' changed while it was copied to '%s'", from, to);
+  if (rename_file(tmp, to, replace) < 0) return failed(err, errno, from, to);
+  int rc = sync_directory(to, err);
+  if (rc < 0) return rc;
+  if (unlink(from) == 0) return 0;
+  int errnum = errno;
+  unlink(to); /* one file in one place: it stays where it was */
+  return failed(err, errnum, from, to);
+}
+
+/* A hidden name beside `to`, so that nobody who watches that directory takes it for a file. */
+static int temporary_name(struct ifl_buf *tmp, const char *to, iflow_error *err)
+{
+  int rc = ifl_buf_add(tmp, to, (size_t)(name_of(to) - to), err);
+  return rc < 0 ? rc : ifl_buf_adds(tmp, ".iflow-XXXXXX", err);
+}
+
+static int move_by_copy(const char *from, const char *to, bool replace, iflow_error *err)
+{
+  struct ifl_buf tmp = IFL_BUF_INIT(NAME_LIMIT);
+  struct stat before;
+  int out = -1, in = -1, rc = temporary_name(&tmp, to, err);
+  if (rc < 0) goto done;
+  in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  out = in < 0 ? -1 : mkostemp(tmp.data, O_CLOEXEC);
+  if (out < 0) {
+    rc = failed(err, errno, from, to);
+    goto done;
+  }
+  if (copy_file(in, out, &before) < 0) rc = failed(err, errno, from, to);
+  if (close(out) < 0 && rc == 0) rc = failed(err, errno, from, to);
+  if (rc == 0) rc = put_in_place(from, tmp.data, to, replace, &before, err);
+  if (rc < 0) unlink(tmp.data);
+done:
+  if (in >= 0) close(in);
+  ifl_buf_done(&tmp);
+  return rc;
+}
+
+int ifl_file_move(const char *from, const char *to, bool replace, iflow_error *err)
+{
+  if (rename_file(from, to, replace) == 0) {
+    int rc = sync_directory(to, err);
+    int other = sync_directory(from, rc < 0 ? NULL : err);
+    return rc < 0 ? rc : other;
+  }
+  if (errno != EXDEV) return failed(err, errno, from, to);
+  int rc = move_by_copy(from, to, replace, err);
+  return rc < 0 ? rc : sync_directory(from, err);
+}
