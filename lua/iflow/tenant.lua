@@ -53,6 +53,8 @@ local module = {
   --- What counts instead of any option that says where to and as whom, or nil: `iflow test` leads
   -- all senders of a script to its sandbox.
   override = nil,
+  -- The same for the tenant's OData API, which needs a key of another plan (for_api).
+  api_override = nil,
 }
 
 local tenant = { __name = "iflow.tenant" }
@@ -175,27 +177,23 @@ end
 local overridden = { "service_key", "identity", "cert", "key", "passphrase", "pass_file", "url",
   "cacert", "proxy", "proxy_userpwd", "token_cache" }
 
-local function with_defaults(options)
+local function with_defaults(options, override, defaults)
   local out = copy(options, tenant_options)
-  if module.override then
-    for _, name in ipairs(overridden) do out[name] = module.override[name] end
+  if override then
+    for _, name in ipairs(overridden) do out[name] = override[name] end
     return out
   end
-  for name, value in pairs(module.defaults) do
+  for name, value in pairs(defaults) do
     if out[name] == nil then out[name] = value end
   end
   return out
 end
 
-local function new(_, options)
-  check_table(options, tenant_options, 2)
-  options = with_defaults(options)
-  check_word(options, "grant_type_in", { body = true, query = true }, 2)
-  check_word(options, "client_auth", { basic = true, body = true }, 2)
-  if options.service_key == nil then
-    error("option 'service_key' is missing (with iflow run: --service-key or IFLOW_SERVICE_KEY)", 2)
-  end
-  local key, err = open_service_key(options.service_key, 2)
+-- Options are complete; what is wrong with them is raised `level` above the caller.
+local function open(options, level)
+  check_word(options, "grant_type_in", { body = true, query = true }, level + 1)
+  check_word(options, "client_auth", { basic = true, body = true }, level + 1)
+  local key, err = open_service_key(options.service_key, level + 1)
   if not key then return nil, err end
   local identity
   identity, err = open_identity(options, key)
@@ -203,13 +201,42 @@ local function new(_, options)
   local settings = copy(options, { "url", "cacert", "proxy", "proxy_userpwd", "scope",
     "connections", "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose" })
   settings.service_key, settings.identity = key, identity
-  settings.cache_dir = cache_dir(options.token_cache, 2)
+  settings.cache_dir = cache_dir(options.token_cache, level + 1)
   settings.grant_in_query = options.grant_type_in == "query"
   settings.secret_in_body = options.client_auth == "body"
   local handle
-  handle, err = at_level(2, pcall(core.tenant.new, settings))
+  handle, err = at_level(level + 1, pcall(core.tenant.new, settings))
   if not handle then return nil, err end
   return setmetatable({ handle = handle, service_key = key }, tenant)
+end
+
+local function new(_, options)
+  check_table(options, tenant_options, 2)
+  options = with_defaults(options, module.override, module.defaults)
+  if options.service_key == nil then
+    error("option 'service_key' is missing (with iflow run: --service-key or IFLOW_SERVICE_KEY)", 2)
+  end
+  local made, err = open(options, 2)
+  return made, err
+end
+
+-- Of what the command line says, only this holds for the API, too: the credential is another one.
+local of_the_way = { "cacert", "proxy", "proxy_userpwd", "token_cache", "connect_timeout",
+  "stall_timeout", "verbose" }
+
+--- The names of the options that iflow.tenant takes. Internal.
+module.option_names = tenant_options
+
+--- A tenant for its OData API. Internal; lua/iflow/message_log.lua uses it. Raises `level` above
+-- the caller.
+function module.for_api(options, level)
+  check_table(options, tenant_options, level + 1)
+  if options.service_key == nil then
+    error("option 'service_key' is missing: a service key of plan api", level + 1)
+  end
+  options = with_defaults(options, module.api_override, copy(module.defaults, of_the_way))
+  local made, err = open(options, level + 1)
+  return made, err
 end
 
 local function check_open(self, level)

@@ -14,27 +14,39 @@ runner.__index = runner
 
 local LIMIT = 60 -- seconds a test may take, of real time
 
---- A runner with its sandbox and one service key; to be closed. nil, err when it does not start.
+-- What leads a tenant to the sandbox: options with a key of a new instance; nil, err.
+local function way_to(sandbox, instance)
+  local ok, err = sandbox:create_instance(instance)
+  if not ok then return nil, err end
+  local key
+  key, err = sandbox:create_key { instance = instance.name, name = "key", type = "secret" }
+  if not key then return nil, err end
+  return { service_key = key, cacert = sandbox.endpoints.cacert, token_cache = false, proxy = "" }
+end
+
+--- A runner with its sandbox and a service key of each plan; to be closed. nil, err when it does
+-- not start.
 function runner.open()
   local sandbox, err = sandboxes.start {}
   if not sandbox then return nil, err end
-  local self = setmetatable({ sandbox = sandbox }, runner)
-  local key
-  if sandbox:create_instance { name = "test" } then
-    key, err = sandbox:create_key { instance = "test", name = "key", type = "secret" }
+  local self = setmetatable({ sandbox = sandbox, override = tenants.override,
+    api_override = tenants.api_override }, runner)
+  local flows, api
+  flows, err = way_to(sandbox, { name = "test" })
+  if flows then
+    api, err = way_to(sandbox, { name = "test-api", plan = "api",
+      roles = { "MonitoringDataRead" } })
   end
-  if not key then
+  if not api then
     self:close()
     return nil, err
   end
-  self.override = tenants.override
-  tenants.override = { service_key = key, cacert = sandbox.endpoints.cacert, token_cache = false,
-    proxy = "" }
+  tenants.override, tenants.api_override = flows, api
   return self
 end
 
 function runner:close()
-  tenants.override = self.override
+  tenants.override, tenants.api_override = self.override, self.api_override
   self.sandbox:close()
 end
 runner.__close = runner.close
