@@ -101,8 +101,8 @@ describe("iflow.cron", function()
       return nil, "failed"
     end }
     assert.same({ n = 2, [2] = "failed" }, table.pack(job:run(1000)))
-    assert.same({ name = "nightly", planned = 1000, missed = false }, got)
-    job:run(2000, true)
-    assert.is_true(got.missed)
+    assert.same({ name = "nightly", planned = 1000, missed = false, attempt = 1 }, got)
+    job:run(2000, true, 3)
+    assert.same({ true, 3 }, { got.missed, got.attempt })
   end)
 end)
