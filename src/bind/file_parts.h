@@ -7,6 +7,7 @@
 int ifl_file_stat(lua_State *L);   /* file.stat (file_entries.c) */
 int ifl_file_scan(lua_State *L);   /* file.scan */
 int ifl_file_rename(lua_State *L); /* file.rename (file_rename.c) */
+int ifl_file_sync(lua_State *L);   /* file.sync (file_sync.c) */
 int ifl_file_watch(lua_State *L);  /* file.watch (file_watch.c) */
 void ifl_file_watch_open(lua_State *L);
 

@@ -22,6 +22,14 @@ describe("core.file", function()
     assert.same({ "a" }, file.list(dir))
   end)
 
+  it("syncs what was written by other means", function()
+    local out <close> = assert(io.open(dir .. "/a", "wb"))
+    assert(out:write "1")
+    assert(out:flush())
+    assert.is_true(file.sync(dir .. "/a"))
+    assert.equal("1", file.read(dir .. "/a"))
+  end)
+
   it("refuses to read more than the ceiling", function()
     assert(file.write(dir .. "/a", "12345"))
     local text, err = file.read(dir .. "/a", 4)
@@ -32,7 +40,8 @@ describe("core.file", function()
 
   it("tells what is missing", function()
     assert.is_nil(file.stat(dir .. "/no"))
-    for _, call in ipairs { file.read, file.list, file.absolute, file.writable } do
+    for _, call in ipairs { file.read, file.list, file.absolute, file.writable,
+      file.sync } do
       local value, err = call(dir .. "/no")
       assert.is_nil(value)
       assert.equal("file.not_found", err.code)
