@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/secret.h"
+#include "base/utf8.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -39,19 +40,6 @@ static void skip_space(struct scan *s)
 {
   int c;
   while ((c = peek(s)) == ' ' || c == '\t' || c == '\n' || c == '\r') s->pos++;
-}
-
-/* The length of the UTF-8 sequence at p, 0 if it is none (overlong, surrogate, above U+10FFFF). */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-  if (p[0] < 0x80) return 1;
-  size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-  if (p[0] < 0xc2 || p[0] > 0xf4 || len > n) return 0;
-  for (size_t i = 1; i < len; i++)
-    if ((p[i] & 0xc0) != 0x80) return 0;
-  if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
-  if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
-  return len;
 }
 
 /* Four hex digits at pos, or -1. */
@@ -108,7 +96,7 @@ static bool string(struct scan *s)
     }
     if (c == 0) return refuse(s, "a NUL byte");
     if (c < 0x20) return refuse(s, "a control character in a string");
-    size_t len = utf8_length(s->text + s->pos, s->n - s->pos);
+    size_t len = ifl_utf8_char((const char *)s->text + s->pos, s->n - s->pos);
     if (len == 0) return refuse(s, "a string is not UTF-8");
     s->pos += len;
   }

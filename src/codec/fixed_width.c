@@ -2,7 +2,7 @@
 #include "codec/fixed_width.h"
 
 #include "base/error.h"
-#include "codec/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

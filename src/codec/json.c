@@ -3,7 +3,7 @@
 #include "codec/json.h"
 
 #include "base/error.h"
-#include "codec/utf8.h"
+#include "base/utf8.h"
 
 #include <locale.h>
 #include <math.h>

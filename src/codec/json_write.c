@@ -2,7 +2,7 @@
 #include "codec/json.h"
 
 #include "base/error.h"
-#include "codec/utf8.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>

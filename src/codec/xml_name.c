@@ -2,7 +2,7 @@
 #include "codec/xml_name.h"
 
 #include "base/error.h"
-#include "codec/utf8.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "codec/xml.h"
 
 #include "base/error.h"
-#include "codec/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* utf8.h -- one check of UTF-8 for every codec. */
-#ifndef IFL_CODEC_UTF8_H
-#define IFL_CODEC_UTF8_H
+/* utf8.h -- one check of UTF-8 for everybody. */
+#ifndef IFL_BASE_UTF8_H
+#define IFL_BASE_UTF8_H
 
 #include <stddef.h>
 
