@@ -1,0 +1,193 @@
+--- Runs relays for a service: one HTTP server an address, a route for each path. Internal; what a
+-- relay does for its clients stands in lua/iflow/relay.lua.
+
+local answers = require "iflow.service.relay.answers"
+local core = require "iflow.core"
+local errors = require "iflow.error"
+local new_request = require("iflow.service.relay.request").of
+local routes = require "iflow.service.relay.route"
+
+local relay = {}
+
+local CONNECTIONS = 1000
+local TOTAL = 600       -- seconds from the first byte of a request to the last of its answer
+local TOTAL_MORE = 120  -- seconds it has besides a longer `wait`
+local GRACE = 1         -- seconds the last answers have to leave
+
+-- The server of an address ----------------------------------------------------------------------
+
+local listener = {}
+listener.__index = listener
+
+local by_service = setmetatable({}, { __mode = "k" }) -- service -> { address text -> listener }
+
+-- Whether a relay of that path is defined but does not run yet: its clients should come again.
+local function starts_soon(self, path)
+  for _, trigger in ipairs(self.service.registry.triggers) do
+    local o = trigger.options
+    if trigger.kind == "relay" and o.address.text == self.address and o.path == path then
+      return true
+    end
+  end
+  return false
+end
+
+local function answer_of(self, request)
+  if not request.path then
+    return answers.refuse(400, "bad_target", "the path has a broken escape")
+  end
+  local found = self.routes[request.path]
+  if found then return found:handle(request) end
+  if starts_soon(self, request.path) then
+    return answers.later(503, "starting", "the service starts; send it again")
+  end
+  return answers.refuse(404, "unknown_path", "there is no relay with this path")
+end
+
+-- An id that is no header value is only in the body.
+local function send(req, answer)
+  local ok, err = req:answer(answer.status, answer.headers, answer.body)
+  if not ok and err.code == "http.header" then
+    local headers = { ["Content-Type"] = answer.headers["Content-Type"] }
+    ok = req:answer(answer.status, headers, answer.body)
+  end
+  if not ok then req:abort() end
+end
+
+local function serve(self, req)
+  self.tasks[core.task.current()] = true
+  local answer = answer_of(self, new_request(req))
+  if answer then send(req, answer) end -- otherwise the client is gone
+end
+
+-- TLS: { tls =, identity =, … } for core.server, or nil, err.
+local function tls_options(o)
+  if not o.cert then return {} end
+  local passphrase, identity, roots, err
+  if o.pass_file then
+    passphrase, err = core.secret.file(o.pass_file)
+    if not passphrase then return nil, err end
+  end
+  identity, err = core.identity.open { cert = o.cert, key = o.key, passphrase = passphrase }
+  if not identity then return nil, err end
+  if not o.client_ca then return { tls = true, identity = identity } end
+  roots, err = core.cert.read(o.client_ca)
+  if not roots then return nil, err end
+  local names = {}
+  for i, certificate in ipairs(roots.certificates) do names[i] = certificate.pem end
+  return { tls = true, identity = identity, ask_client = true, ca_names = names,
+    refuse_without_eku = true, refuse_expired = true }
+end
+
+-- As long as the longest wait of the address needs.
+local function total_of(self, o)
+  if o.total_timeout then return o.total_timeout end
+  local total = TOTAL
+  for _, trigger in ipairs(self.service.registry.triggers) do
+    if trigger.kind == "relay" and trigger.options.address.text == self.address then
+      total = math.max(total, (trigger.options.wait or 0) + TOTAL_MORE)
+    end
+  end
+  return total
+end
+
+local function listen(self, o)
+  local server, err = tls_options(o)
+  if not server then return nil, err end
+  server.host, server.port = o.address.host, o.address.port
+  server.max_connections = o.max_connections or CONNECTIONS
+  server.head_timeout, server.body_gap, server.idle_timeout = o.head_timeout, o.body_gap,
+    o.idle_timeout
+  server.total_timeout = total_of(self, o)
+  server.request = function(req) serve(self, req) end
+  return core.server.new(server)
+end
+
+local function open_listener(service, o)
+  local self = setmetatable({ service = service, address = o.address.text, routes = {}, running = 0,
+    tasks = setmetatable({}, { __mode = "k" }) }, listener)
+  local err
+  self.directory, err = core.file.tempdir "iflow-relay-"
+  if not self.directory then return nil, err end
+  self.server, err = listen(self, o)
+  if self.server then return self end
+  core.file.remove(self.directory, { recursive = true })
+  return nil, err
+end
+
+-- Lets answers leave, then cuts the connections and cancels what still runs for them.
+function listener:close(grace)
+  if not pcall(self.server.close, self.server, grace) then self.server:close(0) end
+  for task in pairs(self.tasks) do
+    if task ~= core.task.current() then task:cancel() end
+  end
+  core.file.remove(self.directory, { recursive = true })
+end
+
+-- One relay that runs ---------------------------------------------------------------------------
+
+local running = {}
+running.__index = running
+
+--- Takes nothing new; waits until the requests at work are answered, `limit` seconds at most. What
+-- waits for an iFlow is told then that its message is durable.
+function running:stop(limit)
+  if self.stopped then return end
+  self.stopped = true
+  local began = core.task.monotonic()
+  self.route:stop(limit)
+  local address = self.listener
+  address.running = address.running - 1
+  if address.running > 0 then return end
+  by_service[self.service][address.address] = nil
+  address:close(math.max(limit - (core.task.monotonic() - began), GRACE))
+end
+
+--- { address = "127.0.0.1:8080", path =, in_flight =, accepted =, known =, rejected =, refused =,
+-- failed = }: counts of requests since the start; rejected: by transforms, failed: with 5xx.
+function running:status()
+  local status = self.route:status()
+  status.address, status.path = self.address, self.route.options.path
+  return status
+end
+
+local function unknown_sender(trigger, service)
+  local name = trigger.options.sender
+  if type(name) == "function" then return nil end
+  local sender = service.registry.senders[name]
+  if sender and sender.options then return nil end
+  return errors { code = "usage.invalid", message = ("the relay '%s' (%s) names the sender '%s', "
+    .. "which is not defined"):format(trigger.name, trigger.place, name),
+    hint = "define it with iflow.sender, or correct the option 'sender'" }
+end
+
+local function fail(trigger, err)
+  return nil, errors { code = err.code, hint = err.hint, cause = err, retryable = err.retryable,
+    message = ("the relay '%s' (%s): %s"):format(trigger.name, trigger.place, err.message) }
+end
+
+--- Starts the relay of a definition: running | nil, err.
+function relay.start(trigger, service)
+  local wrong = unknown_sender(trigger, service)
+  if wrong then return nil, wrong end
+  local o, listeners = trigger.options, by_service[service] or {}
+  by_service[service] = listeners
+  local found, err = listeners[o.address.text], nil
+  if not found then found, err = open_listener(service, o) end
+  if not found then return fail(trigger, err) end
+  local route
+  route, err = routes.new(trigger, service, found.directory)
+  if not route then
+    if found.running == 0 then found:close(0) end
+    return fail(trigger, err)
+  end
+  listeners[o.address.text] = found
+  found.running, found.routes[o.path] = found.running + 1, route
+  local address = o.address.text:gsub("%d+$", tostring(found.server:port()))
+  core.log.write("info", "relay", ("%s: listens on %s://%s%s"):format(trigger.name,
+    o.cert and "https" or "http", address, o.path))
+  return setmetatable({ service = service, listener = found, route = route, address = address },
+    running)
+end
+
+return relay

@@ -1,0 +1,272 @@
+--- One relay at work: admits requests to its path, stores their messages, answers. Internal.
+
+local access = require "iflow.service.relay.access"
+local answers = require "iflow.service.relay.answers"
+local clock = require "iflow.clock"
+local core = require "iflow.core"
+local errors = require "iflow.error"
+local intake = require "iflow.service.relay.intake"
+local new_message = require("iflow.message").new
+local new_waiters = require "iflow.waiters"
+local requests = require "iflow.service.relay.request"
+local stored = require "iflow.sender.stored"
+local verdict = require "iflow.verdict"
+
+local route = {}
+route.__index = route
+
+local ROOM_WAIT = 2       -- seconds a request waits for room in the outbox
+local ID_MAX = 200        -- bytes of a message id that a client chooses
+local COMPLAIN_EVERY = 60 -- seconds between two log lines of the same kind
+local COUNTERS = { "accepted", "known", "rejected", "refused", "failed" }
+
+--- A relay for a service, with what its options name read: route | nil, err.
+-- directory: where large bodies lie while they are read.
+function route.new(trigger, service, directory)
+  local o = trigger.options
+  local guard, err = access.open(o)
+  if not guard then return nil, err end
+  local self = setmetatable({ name = trigger.name, options = o, service = service, access = guard,
+    directory = directory, in_flight = 0, counts = {}, complaints = {}, idle = new_waiters(),
+    matches = requests.matcher(o.headers) }, route)
+  for _, name in ipairs(COUNTERS) do self.counts[name] = 0 end
+  if o.rate then self.share, self.due = 1 / o.rate, -math.huge end
+  return self
+end
+
+-- Log ------------------------------------------------------------------------------------------
+
+-- A line for the first of a kind, then one a minute with how many there were.
+local function complain(self, kind, text)
+  local now = clock.monotonic()
+  local seen = self.complaints[kind]
+  if seen and now - seen.at < COMPLAIN_EVERY then
+    seen.more = seen.more + 1
+    return
+  end
+  local before = seen and seen.more > 0 and (" (and %d more like it)"):format(seen.more) or ""
+  self.complaints[kind] = { at = now, more = 0 }
+  core.log.write("warn", "relay", ("%s: %s%s"):format(self.name, text, before))
+end
+
+local function refused(self, request, answer)
+  self.counts.refused = self.counts.refused + 1
+  complain(self, "refused " .. answer.status, ("%s %s from %s: refused with %d"):format(
+    request.method, request.path or "?", request.peer, answer.status))
+  return answer
+end
+
+-- Before the body ------------------------------------------------------------------------------
+
+-- Whether the rate allows one more now; a second's worth may come at once.
+local function within_rate(self)
+  if not self.share then return true end
+  local now = clock.monotonic()
+  local due = math.max(self.due, now - math.max(1 - self.share, 0))
+  if due > now then return false end
+  self.due = due + self.share
+  return true
+end
+
+local function check_limits(self)
+  if self.stopping then
+    local answer = answers.later(503, "stopping", "the service stops; send it again", 10)
+    answer.headers.Connection = "close"
+    return answer
+  elseif self.in_flight >= self.options.concurrency then
+    return answers.later(503, "busy", "too many requests are at work")
+  elseif not within_rate(self) then
+    return answers.later(429, "too_many", "more requests a second than this relay takes")
+  end
+end
+
+local function check_head(self, request)
+  local encoding = request.headers["content-encoding"]
+  if not request.query then
+    return answers.refuse(400, "bad_query", "the query has a broken escape")
+  elseif not request.req.has_body and not request.req.length then
+    return answers.refuse(411, "length_required",
+      "a body with Content-Length or in chunks is needed; an empty one has Content-Length: 0")
+  elseif (request.req.length or 0) > self.options.max_body then
+    return answers.refuse(413, "too_large", ("a body has at most %d bytes here"):format(
+      self.options.max_body))
+  elseif encoding and encoding:lower() ~= "identity" and not self.matches "content-encoding" then
+    return answers.refuse(415, "encoded", "the body must not have a Content-Encoding")
+  end
+end
+
+-- The sender -----------------------------------------------------------------------------------
+
+local function is_canceled(err) return errors.is(err) and err.code == "task.canceled" end
+
+-- What the function of the script says: a name; or nil and the answer.
+local function chosen(self, request)
+  local ok, name = xpcall(self.options.sender, errors.handler "script.failed", {
+    method = request.method, path = request.path, query = request.query, peer = request.peer,
+    headers = request.headers, subject = request.subject, content_type = request.content_type })
+  if not ok and is_canceled(name) then error(name, 0) end
+  if ok and verdict.of(name) == "reject" then
+    self.counts.rejected = self.counts.rejected + 1
+    return nil, answers.refuse(422, "message.rejected", name.reason)
+  end
+  local sender = ok and type(name) == "string" and self.service.registry.senders[name]
+  if sender and sender.options then return sender end
+  self.counts.failed = self.counts.failed + 1
+  complain(self, "sender", ok and ("the function 'sender' returned %s, which is no sender"):format(
+    tostring(name)) or "the function 'sender' failed: " .. tostring(name))
+  return nil, answers.refuse(500, "script.failed", "no sender was found; the relay's log says why")
+end
+
+local function sender_of(self, request)
+  if type(self.options.sender) == "function" then return chosen(self, request) end
+  return self.service.registry.senders[self.options.sender]
+end
+
+-- The message ----------------------------------------------------------------------------------
+
+local function id_header_of(sender)
+  local id = sender.options.message_id
+  return id and id.header or "SAP_ApplicationID"
+end
+
+-- The fields of the message besides its body; or nil and the answer.
+local function fields_of(self, request, sender)
+  local id_header = id_header_of(sender):lower()
+  local id = request.headers[id_header]
+  if id == "" then id = nil end
+  if id and (#id > ID_MAX or not utf8.len(id)) then
+    return nil, answers.refuse(400, "bad_id", ("%s is UTF-8 of at most %d bytes"):format(
+      id_header_of(sender), ID_MAX))
+  end
+  local headers, bad = requests.forwarded(request, function(name)
+    return name ~= id_header and self.matches(name)
+  end, self.options.query)
+  local kind = request.content_type
+  if headers and kind and not utf8.len(kind) then headers, bad = nil, "Content-Type" end
+  if not headers then
+    return nil, answers.refuse(400, "bad_header", ("%s is no UTF-8 text"):format(bad))
+  end
+  return { id = id, headers = headers, content_type = kind }
+end
+
+-- Durable --------------------------------------------------------------------------------------
+
+-- The state of a known message in the outbox, nil when it is not to be found.
+local function state_of(self, sender, id)
+  local list = self.service.box:list { sender = sender.name, id = id, limit = 1 }
+  return list and list[1] and list[1].state
+end
+
+local function count(self, result)
+  local counts = self.counts
+  if result.state == "known" then counts.known = counts.known + 1
+  else counts.accepted = counts.accepted + 1 end
+  if core.log.enabled "debug" then
+    core.log.write("debug", "relay", ("%s: message %s is %s"):format(self.name, result.id,
+      result.state))
+  end
+end
+
+local function not_stored(self, err)
+  local answer = answers.failed(err)
+  local rejected = answer.status < 500
+  local name = rejected and "rejected" or "failed"
+  self.counts[name] = self.counts[name] + 1
+  if not rejected then complain(self, err.code, "a message was not taken: " .. tostring(err)) end
+  return answer
+end
+
+-- Who waits for the end of a message is there before it, or could miss a quick end. Transforms that
+-- drop the id give one derived from it; what a function of the script makes is not known yet.
+local function expect(self, sender, id)
+  if not self.options.wait or not id then return {} end
+  local derived = stored.derived_id(id .. "\0" .. 1)
+  return { [id] = self.service:expect(sender.name, id),
+    [derived] = self.service:expect(sender.name, derived) }
+end
+
+local function forget(waiters)
+  for _, waiter in pairs(waiters) do waiter:close() end
+end
+
+-- Waits for the end of the message: the answer for it, or nil when it is still on its way.
+local function await(self, waiter, id, id_header)
+  local answer, err = waiter:wait(self.options.wait)
+  if answer then return answers.delivered(answer, id, id_header) end
+  return answers.ended(err, id, id_header)
+end
+
+local function has_one_open(result, state)
+  return result.count == 1 and result.rejected == 0 and state ~= "delivered"
+    and state ~= "rejected"
+end
+
+-- Stores the message and answers.
+local function store(self, sender, fields)
+  local id_header = id_header_of(sender)
+  local makes_ids = sender.options.message_id and sender.options.message_id.value
+  if self.options.wait and not makes_ids then fields.id = fields.id or core.crypto.uuid7() end
+  local waiters = expect(self, sender, fields.id)
+  local _ <close> = setmetatable(waiters, { __close = forget })
+  local result, err = sender:enqueue(new_message(fields), { wait = ROOM_WAIT, ids = fields.id })
+  if not result then return not_stored(self, err) end
+  count(self, result)
+  local state = result.state == "known" and state_of(self, sender, result.id) or nil
+  local answer
+  if self.options.wait and has_one_open(result, state) then
+    waiters[result.id] = waiters[result.id] or self.service:expect(sender.name, result.id)
+    answer = await(self, waiters[result.id], result.id, id_header)
+  end
+  return answer or answers.durable(result, id_header, state)
+end
+
+-- One request ----------------------------------------------------------------------------------
+
+local function take(self, request)
+  local sender, answer = sender_of(self, request)
+  if not sender then return answer end
+  local fields
+  fields, answer = fields_of(self, request, sender)
+  if not fields then return refused(self, request, answer) end
+  local body <close>, refusal = intake.read(request, self.options.max_body, self.directory)
+  if not body then return refusal and refused(self, request, refusal) end
+  fields.body = body:value()
+  return store(self, sender, fields)
+end
+
+local leaving = { __close = function(self)
+  local owner = self.route
+  owner.in_flight = owner.in_flight - 1
+  if owner.in_flight == 0 then owner.idle:wake_all(true) end
+end }
+
+local function admit(self, request)
+  local refusal = check_limits(self) or check_head(self, request)
+  if refusal then return refused(self, request, refusal) end
+  self.in_flight = self.in_flight + 1
+  local _ <close> = setmetatable({ route = self }, leaving)
+  return take(self, request)
+end
+
+--- The answer to a request to this path; nil when its client is gone.
+function route:handle(request)
+  local answer, more = self.access:check(request)
+  if answer and answer.status >= 400 then answer = refused(self, request, answer) end
+  answer = answer or admit(self, request)
+  for name, value in pairs(answer and more or {}) do answer.headers[name] = value end
+  return answer
+end
+
+--- Takes nothing new, and waits until what is at work is done or the limit (seconds) is over.
+function route:stop(limit)
+  self.stopping = true
+  if self.in_flight > 0 then self.idle:wait(limit) end
+end
+
+function route:status()
+  local status = { in_flight = self.in_flight, stopping = self.stopping or nil }
+  for name, value in pairs(self.counts) do status[name] = value end
+  return status
+end
+
+return route
