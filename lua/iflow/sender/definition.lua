@@ -2,6 +2,7 @@
 -- they mean stands in lua/iflow/sender.lua.
 
 local duration = require "iflow.duration"
+local proof_options = require "iflow.sender.proof_options"
 local retry = require "iflow.retry"
 local suggest = require "iflow.suggest"
 local transform = require "iflow.transform"
@@ -20,7 +21,8 @@ definition.for_call = { "auth", "csrf", "expect", "idempotent", "max_body", "con
   "timeout", "stall_timeout", "queue_timeout" }
 
 local own = { "to", "method", "headers", "query", "transform", "retry", "order_by", "concurrency",
-  "rate", "breaker", "message_id", "on_delivered", "on_rejected", "on_in_doubt" }
+  "rate", "breaker", "message_id", "on_delivered", "on_rejected", "on_in_doubt",
+  "api", "confirm", "in_doubt" }
 
 local known = {}
 for _, list in ipairs { definition.for_tenant, definition.for_call, own } do
@@ -150,6 +152,7 @@ function definition.check(options, level)
   end, "a number of messages a second, greater than 0", level + 1)
   checked.breaker = check_breaker(options.breaker, level + 1)
   checked.message_id = check_message_id(options.message_id, level + 1)
+  proof_options.check(options, checked, level + 1)
   return checked
 end
 
