@@ -3,6 +3,7 @@
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local boxes = require "iflow.outbox"
+local client = require "iflow.service.client"
 
 local outbox = {}
 
@@ -17,8 +18,10 @@ function outbox.path(args)
   return state and state .. "/outbox.db" or "outbox.db"
 end
 
---- Opens the outbox of the parsed words, which must exist: a box as of iflow.outbox. The caller
--- closes it. nil, err: outbox.locked when another process holds it.
+--- Opens the outbox of the parsed words, which must exist: a box as of iflow.outbox, or, where a
+-- service holds it, an object that asks that one (lua/iflow/service/client.lua): it has list, show,
+-- requeue, drop, stats, counts and close. The caller closes it. nil, err: outbox.locked when
+-- another process holds it.
 function outbox.open(args)
   local path = outbox.path(args)
   if not core.file.stat(path) then
@@ -26,7 +29,12 @@ function outbox.open(args)
       message = ("there is no outbox '%s'"):format(path),
       hint = "name it with --outbox or in the variable IFLOW_OUTBOX" }
   end
-  return boxes.open { path = path }
+  local asked = client.open(path)
+  if asked then return asked end
+  local box, err = boxes.open { path = path }
+  if box or err.code ~= "outbox.locked" then return box, err end
+  asked = client.open(path) -- a service that began meanwhile
+  return asked, not asked and err or nil
 end
 
 return outbox
