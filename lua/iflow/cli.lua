@@ -2,7 +2,9 @@
 -- inside iflow.run and turns whatever happens into an exit code (DESIGN, section 7).
 -- A command is a file lua/iflow/cmd/NAME.lua; its table is described in cli/rows.lua, and
 --   run = function(args, out) return exit_code | nil (0) | nil, err end
--- gets the parsed words and an output object (cli/output.lua).
+-- gets the parsed words and an output object (cli/output.lua). With graceful = true it gets a table
+-- as the third argument: from when it puts a function `stop` there, SIGINT and SIGTERM call that
+-- (with the signal's name, in a task of its own) instead of cancelling what runs.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local help = require "iflow.cli.help"
@@ -130,29 +132,33 @@ end
 
 -- Runs fn as the main task; a signal cancels every task and is the exit code once they have
 -- cleaned up. Returns that code or nil, whether the run ended by itself, and then what xpcall of
--- fn returned or, when a task ended the run, its error.
-local function run_until_signal(fn, host)
+-- fn returned or, when a task ended the run, its error. control.stop: instead of cancelling.
+local function run_until_signal(fn, host, control)
   local stopped_by
   local function body()
     for name, code in pairs(signals) do
       core.task.signal(name, function()
+        if control and control.stop then return control.stop(name) end
         stopped_by = stopped_by or code
         error(errors { code = "task.canceled", message = "stopped by SIG" .. name })
       end)
-      host.once(name)
+      host.once(name, control ~= nil)
     end
     return xpcall(fn, with_traceback)
   end
   local results = table.pack(pcall(core.task.run, body))
-  stopped_by = stopped_by or signals[host.stopped()] -- a busy script ends before the loop knows
+  if not control then -- a busy script ends before the loop knows
+    stopped_by = stopped_by or signals[host.stopped()]
+  end
   return stopped_by, table.unpack(results, 1, results.n)
 end
 
 local function run_command(command, args, out, host)
   core.log.level(args.log_level)
+  local control = command.graceful and {} or nil
   local stopped_by, ended, ok, code, err = run_until_signal(function()
-    return command.run(args, out)
-  end, host)
+    return command.run(args, out, control)
+  end, host, control)
   if stopped_by then return stopped_by end
   if not ended then return out:fail(as_error(ok, command)) end
   if not ok then return out:fail(as_error(code, command)) end

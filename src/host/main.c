@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,7 @@ static void protect_memory(void)
 static struct {
   struct ifl_runtime *runtime;
   void (*loops)(int); /* the loop's handler, which cancels the run at its next turn */
+  bool gently;
   volatile sig_atomic_t last;
 } on_stop;
 
@@ -64,17 +66,26 @@ static void handle_stop(int number)
 {
   on_stop.last = number;
   on_stop.loops(number);
-  ifl_task_interrupt(on_stop.runtime);
+  if (on_stop.gently) {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+  } else {
+    ifl_task_interrupt(on_stop.runtime);
+  }
 }
 
-/* once(name): the handler that the loop has installed for SIGINT or SIGTERM serves one signal, and
- * stops a script that does not come back to the loop, too; another signal ends the process. */
+/* once(name [, gently]): the handler that the loop has installed for SIGINT or SIGTERM serves one
+ * signal, and stops a script that does not come back to the loop, too; another signal ends the
+ * process. Gently: scripts are not stopped, since a service ends what it has begun; and any second
+ * signal ends the process, be it the other one. */
 static int f_once(lua_State *L)
 {
   static const char *const names[] = { "INT", "TERM", NULL };
   static const int numbers[] = { SIGINT, SIGTERM };
   const int number = numbers[luaL_checkoption(L, 1, NULL, names)];
   struct sigaction action;
+
+  on_stop.gently = lua_toboolean(L, 2);
 
   if (sigaction(number, NULL, &action) == 0 && action.sa_handler != handle_stop) {
     on_stop.runtime = ifl_task_interruptible(L);

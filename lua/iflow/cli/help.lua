@@ -43,7 +43,7 @@ local function usage(name, command)
     if row.required then words[#words + 1] = rows.long_name(row) .. " " .. row.value end
   end
   for _, row in ipairs(command.arguments or {}) do
-    local shape = ({ ["?"] = "[%s]", ["*"] = "[%s…]" })[row.args] or "%s"
+    local shape = ({ ["?"] = "[%s]", ["*"] = "[%s…]", ["+"] = "%s…" })[row.args] or "%s"
     words[#words + 1] = shape:format(row[1]:upper())
   end
   if command.rest then words[#words + 1] = ("[-- %s…]"):format(command.rest[1]:upper()) end

@@ -1,8 +1,9 @@
 -- rows.lua -- the option table of a command, and what its rows say. The parser and the help read it
 -- through these functions, so that there is one place for every option.
 --
--- A command: { summary =, description =, arguments = { row… }, options = { row… }, rest = row }
--- An argument row: { "to", help =, args = 1 | "?" | "*", choices =, type =, default = }
+-- A command: { summary =, description =, arguments = { row… }, options = { row… }, rest = row,
+--              defaults = { log_level = "info" } }
+-- An argument row: { "to", help =, args = 1 | "?" | "*" | "+", choices =, type =, default = }
 -- An option row:   { "-o --output", value = "FILE", help =, key =, env =, default =, choices =,
 --                    type =, multiple =, required =, flag =, dash =, private =, convert =,
 --                    group = }
@@ -24,10 +25,16 @@ local common = {
   { "-h --help", flag = true, env = false, group = "General options", help = "show this help" },
 }
 
---- All option rows of a command, those that every command has at the end.
+--- All option rows of a command, those that every command has at the end; `defaults` of the command
+--- may give these other defaults, by key.
 function rows.options(command)
   local list = table.move(command.options or {}, 1, #(command.options or {}), 1, {})
-  return table.move(common, 1, #common, #list + 1, list)
+  for _, row in ipairs(common) do
+    local default = (command.defaults or {})[rows.key(row)]
+    list[#list + 1] = default == nil and row
+      or setmetatable({ default = default }, { __index = row })
+  end
+  return list
 end
 
 --- { "-o", "--output" }
@@ -60,7 +67,8 @@ function rows.is_number(row) return row.type == "integer" or row.type == "number
 
 --- Whether the value is a list.
 function rows.is_list(row)
-  return row.multiple or row.args == "*" or (math.type(row.args) ~= nil and row.args > 1)
+  if row.multiple or row.args == "*" or row.args == "+" then return true end
+  return math.type(row.args) ~= nil and row.args > 1
 end
 
 --- The value when neither a word nor a variable gave one.

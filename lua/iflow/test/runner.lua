@@ -6,6 +6,7 @@ local errors = require "iflow.error"
 local new_clock = require "iflow.test.clock"
 local new_context = require "iflow.test.context"
 local sandboxes = require "iflow.sandbox"
+local spawned = require "iflow.spawned"
 local tenants = require "iflow.tenant"
 local timeout = require "iflow.timeout"
 
@@ -62,21 +63,6 @@ local function close_senders(defined)
   for _, name in ipairs(defined.names) do defined.senders[name]:close() end
 end
 
--- Tasks that a script starts from here on, in a list: whatever a test leaves is to end with it.
-local function track_tasks()
-  local public = require "iflow"
-  local spawn, tasks = public.spawn, {}
-  public.spawn = function(...)
-    local task = core.task.spawn(...)
-    tasks[#tasks + 1] = task
-    return task
-  end
-  return setmetatable(tasks, { __close = function()
-    public.spawn = spawn
-    for _, task in ipairs(tasks) do task:cancel() end
-  end })
-end
-
 local function describe(err)
   if type(err) == "string" then return { text = err, traceback = debug.traceback("", 2) } end
   if type(err) == "table" then err = errors.wrap(err, "script.failed") end
@@ -94,7 +80,7 @@ function runner:run(load, number)
   clear(self.sandbox)
   local dir = assert(core.file.tempdir "iflow-test-")
   local began = core.task.monotonic()
-  local _ <close> = track_tasks()
+  local _ <close> = spawned()
   local defined = load()
   local test = defined.tests[number]
   local failure
