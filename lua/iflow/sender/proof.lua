@@ -3,8 +3,9 @@
 -- its resolver (lua/iflow/service/doubt.lua).
 --
 -- A message is found by its message processing log id, where an answer gave one, else by its own
--- id, the ApplicationMessageId. Several logs of one id: one that is COMPLETED decides; else one that is
--- not over is waited for; else the last failure counts, unless all began before this attempt.
+-- id, the ApplicationMessageId. Of several logs of one id, one that is COMPLETED decides; else one
+-- that is not over is waited for; else the last failure counts, unless all began before this
+-- attempt.
 --
 -- That a log is missing only proves something when the logs of this sender's messages carry their
 -- ids, which a flow must allow, and when there are logs at all. So before a message counts as not
