@@ -11,6 +11,8 @@
 --   iflow.sender, iflow.retry   what is sent where, and how often (lua/iflow/sender.lua)
 --   iflow.cron, iflow.every     what is done at certain times (lua/iflow/cron.lua, every.lua)
 --   iflow.outbox                messages on disk until they are delivered (lua/iflow/outbox.lua)
+--   iflow.service               senders with their outbox, and what triggers them (service.lua)
+--   iflow.files, iflow.relay, iflow.stdin   triggers: dropped files, HTTP requests, lines
 --   iflow.message_log           what the tenant says of a message (lua/iflow/message_log.lua)
 --   iflow.test                  tests next to the senders (lua/iflow/test.lua)
 --   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
@@ -32,9 +34,10 @@ local submodules = {
 }
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
-  all = true, channel = true, cron = true, error = true, every = true, message = true,
-  message_log = true, outbox = true, retry = true, sandbox = true, semaphore = true,
-  sender = true, tenant = true, test = true, timeout = true, transform = true,
+  all = true, channel = true, cron = true, error = true, every = true, files = true,
+  message = true, message_log = true, outbox = true, relay = true, retry = true, sandbox = true,
+  semaphore = true, sender = true, service = true, stdin = true, tenant = true, test = true,
+  timeout = true, transform = true,
 }
 --- Words of one module, iflow.verdict, that stand alone.
 local words = { reject = true, done = true, retry_after = true }

@@ -20,6 +20,7 @@
 -- Methods return nil, err when the disk fails them; nothing has changed then.
 
 local core = require "iflow.core"
+local errors = require "iflow.error"
 local json = require "iflow.json"
 
 local outbox = {}
@@ -45,13 +46,26 @@ function outbox.open(options)
   return setmetatable({ handle = handle }, box)
 end
 
--- What describes a message besides its body, as one text.
+local ABOUT_MAX = 256 * 1024 -- bytes; src/outbox/driver.h has the same
+
+-- What describes a message besides its body, as one text, nil for nothing; false, err when it
+-- cannot be written.
 local function describe(fields)
   if not (fields.headers or fields.content_type or fields.source or fields.about) then
     return nil
   end
-  return assert(json.encode { headers = fields.headers and json.object(fields.headers),
-    content_type = fields.content_type, source = fields.source, about = fields.about })
+  local text, err = json.encode { headers = fields.headers and json.object(fields.headers),
+    content_type = fields.content_type, source = fields.source, about = fields.about }
+  if not text and err.code == "system.no_memory" then
+    return false, err
+  elseif not text then
+    return false, errors { code = "transform.invalid", cause = err, message =
+      "what belongs to the message besides its body cannot be written as JSON: " .. err.message }
+  elseif #text > ABOUT_MAX then
+    return false, errors { code = "limit.exceeded", message = ("what belongs to the message besides"
+      .. " its body has %d bytes, %d at most are stored"):format(#text, ABOUT_MAX) }
+  end
+  return text
 end
 
 local function restore(msg)
@@ -71,9 +85,12 @@ end
 -- with this id already (then nothing is stored). Fields: sender, id, body (a string, or { file =
 -- path }, which is copied); optional key (order: one after the other), headers, content_type,
 -- source, about (a value of your own), not_before (seconds since 1970), wait (how long to wait for
--- room at the ceiling; default: not at all). Errors: outbox.full, outbox.disk_full, outbox.failed.
+-- room at the ceiling; default: not at all). Errors: outbox.full, outbox.disk_full, outbox.failed;
+-- transform.invalid, limit.exceeded: headers and about are not JSON, or more than 256 KiB of it.
 function box:enqueue(message)
-  local fields = { about = describe(message) }
+  local about, err = describe(message)
+  if err then return nil, err end
+  local fields = { about = about }
   for name, value in pairs(message) do
     if name ~= "headers" and name ~= "content_type" and name ~= "source" and name ~= "about" then
       fields[name] = value
@@ -114,7 +131,9 @@ box.in_doubt = changes "in_doubt"
 -- at outcome.not_before) and keeps its id. One message may get a new body, with body and headers.
 function box:requeue(what, outcome)
   if not (outcome and outcome.body) then return self.handle:change("requeue", what, outcome) end
-  local fields = { about = describe(outcome), body = outcome.body, error = outcome.error,
+  local about, err = describe(outcome)
+  if err then return nil, err end
+  local fields = { about = about, body = outcome.body, error = outcome.error,
     code = outcome.code, not_before = outcome.not_before }
   return self.handle:change("requeue", what, fields)
 end

@@ -4,8 +4,10 @@
 local registry = {}
 
 --- A new, empty one. args: what `--set` gave, the script's iflow.args.
+-- service: the running service, into whose outbox sender:enqueue puts messages; make_service, a
+-- function -> service | nil, err: opens one when the first message is to be enqueued.
 function registry.new(args)
-  return { senders = {}, names = {}, jobs = {}, tests = {}, args = args or {} }
+  return { senders = {}, names = {}, jobs = {}, tests = {}, triggers = {}, args = args or {} }
 end
 
 local current = registry.new()
@@ -17,6 +19,19 @@ function registry.install(other)
   local before = current
   current = other
   return before
+end
+
+--- Adds what a script defines to be started by a service: { kind =, name =, place =, options =,
+-- start = function(self, service) -> running | nil, err }. Names are unique for a kind; level: as
+-- in error.
+function registry.add_trigger(trigger, level)
+  for _, other in ipairs(current.triggers) do
+    if other.kind == trigger.kind and other.name == trigger.name then
+      error(("iflow.%s '%s' is defined twice; first at %s"):format(trigger.kind, trigger.name,
+        other.place), level + 1)
+    end
+  end
+  table.insert(current.triggers, trigger)
 end
 
 return registry

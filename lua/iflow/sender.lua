@@ -7,6 +7,7 @@
 --   }
 --   local answer, err = iflow.sender "orders":send { order = "4711" }
 --   local summary, err = iflow.sender "orders":send_all(iterator, { progress = true })
+--   local result, err = iflow.sender "orders":enqueue { order = "4711" }    -- into the outbox
 --
 -- A function of the message may stand wherever a value can. Options, all but `to` optional:
 --   to             address: a path under the service key's url, or a full URL
@@ -27,6 +28,16 @@
 --   rate           messages a second at most
 --   message_id     function(message) -> text; or { header = "SAP_ApplicationID", value = fn };
 --                  false: none. Default: a UUIDv7, the same on every attempt.
+--   api            service key of plan api (path), or options of iflow.tenant with one: the message
+--                  log decides what became of a message when nobody knows (its ApplicationMessageId
+--                  is asked for: the flow's channel must list SAP_ApplicationID as allowed header)
+--   in_doubt       where the log cannot decide: "hold" (default: in doubt, for somebody to decide),
+--                  "repeat": sent again, perhaps twice, or "reject"; or a table of settings:
+--                  policy, one of these; wait ("90s"), until a log that is not there counts as
+--                  missing; running ("10m"), how long to wait for a flow that still runs; first
+--                  ("500ms") and max ("15s"), the shortest and longest pause between two looks
+--   confirm        true or { timeout = "10m" }: a 2xx is no delivery until the log says COMPLETED;
+--                  FAILED rejects the message, after the timeout it is in doubt. Needs api.
 --   on_delivered(message, answer), on_rejected(message, err), on_in_doubt(message, err)
 --                  told when a message has ended; on_rejected also when its retries are used up
 --                  (then err.outcome is "retryable")
@@ -36,10 +47,13 @@ local check = require("iflow.sender.definition").check
 local definition = require "iflow.sender.definition"
 local errors = require "iflow.error"
 local message = require "iflow.message"
+local new_enqueuing = require "iflow.sender.enqueuing"
 local new_bucket = require "iflow.sender.bucket"
 local new_order = require "iflow.sender.order"
 local new_semaphore = require "iflow.semaphore"
 local new_sending = require "iflow.sender.sending"
+local new_summary = require "iflow.sender.enqueue_summary"
+local proof = require "iflow.sender.proof"
 local registry = require "iflow.registry"
 local suggest = require "iflow.suggest"
 
@@ -110,6 +124,7 @@ function sender:close()
   local tenant = self.tenant
   self.tenant = nil
   if tenant then tenant:close() end
+  proof.close(self)
 end
 
 -- Sending -------------------------------------------------------------------------------------
@@ -142,25 +157,26 @@ function sender:send(payload)
   return outcome_of(run:finish(), first_answer, first_err)
 end
 
-local function check_options(options, level)
+local function check_options(options, name, known, level)
   if options == nil then return {} end
   if type(options) ~= "table" then
-    error("the options of send_all are a table, got " .. type(options), level + 1)
+    error(("the options of %s are a table, got %s"):format(name, type(options)), level + 1)
   end
-  suggest.check_keys(options, { "progress", "each" }, level + 1)
+  suggest.check_keys(options, known, level + 1)
   if options.each ~= nil and type(options.each) ~= "function" then
     error("option 'each' must be a function, got " .. type(options.each), level + 1)
   end
   return options
 end
 
-local function iterate(source)
+local function iterate(source, name, single)
   if type(source) == "function" then return source end
   if type(source) ~= "table" then
-    error("send_all takes a list of messages or an iterator, got " .. type(source), 3)
+    error(("%s takes a list of messages or an iterator, got %s"):format(name, type(source)), 3)
   end
   if message.is(source) or source[1] == nil and next(source) ~= nil then
-    error("send_all takes a list of messages or an iterator; for one message there is send", 3)
+    error(("%s takes a list of messages or an iterator; for one message there is %s"):format(name,
+      single), 3)
   end
   local i = 0
   return function()
@@ -191,8 +207,8 @@ function sender:send_all(source, options)
   defined(self, 2)
   caller.check_waits("send_all", 2)
   self.used = true
-  options = check_options(options, 2)
-  local following = iterate(source)
+  options = check_options(options, "send_all", { "progress", "each" }, 2)
+  local following = iterate(source, "send_all", "send")
   local ok, err = self:open()
   if not ok then return nil, err end
   local run <close> = new_sending(self, { each = options.each })
@@ -203,6 +219,96 @@ function sender:send_all(source, options)
   -- An iterator that raises ends the sending; what it gave before is delivered first.
   if not errors.is(failure) or failure.code ~= "task.canceled" then run:finish() end
   error(failure, 0)
+end
+
+-- Enqueueing ----------------------------------------------------------------------------------
+
+-- The service whose outbox takes the messages.
+local function service_for(self)
+  local found, err = require "iflow.service".current()
+  if found then return found end
+  err = err or errors { code = "usage.invalid",
+    message = ("the sender '%s' cannot enqueue: no outbox is open"):format(self.name),
+    hint = "run the script with iflow serve, or with iflow run --outbox FILE; in a program of your "
+      .. "own open one with iflow.service" }
+  return nil, err
+end
+
+local function check_text(options, name, level)
+  local value = options[name]
+  if value == nil or type(value) == "string" then return end
+  error(("option '%s' is a text, got %s"):format(name, type(value)), level + 1)
+end
+
+local enqueue_options = { "ids", "wait", "not_before" }
+
+--- Puts a message into the outbox and returns when it is durable; the service delivers it, and
+-- repeats what fails, over restarts. Transforms run at once; functions of the message among the
+-- options (to, headers, …) at each delivery.
+-- payload: as of send. options, all of them optional:
+--   ids          a text: messages without an id of their own get ids derived from this text and
+--                their position in the payload, so that enqueueing the same again is known
+--   wait         how long to wait for room when the outbox is full, "30s" by default
+--   not_before   the first attempt: seconds since 1970
+-- Returns { id = of the first, state = "accepted", "known" (the sender has it already; it is not
+-- sent twice), "rejected" (it became a dead letter) or "skipped" (transforms left all out),
+-- count = stored or known, known =, rejected = dead letters }.
+-- nil, err when it is not stored: it is the only record and was refused (err.outcome "rejected"),
+-- outbox.full, outbox.disk_full; of several records some may be stored.
+function sender:enqueue(payload, options)
+  defined(self, 2)
+  caller.check_waits("enqueue", 2)
+  self.used = true
+  options = check_options(options, "enqueue", enqueue_options, 2)
+  check_text(options, "ids", 2)
+  local msg = message.of(payload)
+  local service, err = service_for(self)
+  if not service then return nil, err end
+  local run <close> = new_enqueuing(self, service, { holds = true, ids = options.ids,
+    wait = options.wait, not_before = options.not_before })
+  run:push(msg)
+  local ok
+  ok, err = run:finish()
+  if not ok then return nil, err end
+  return run:result()
+end
+
+-- Hands on what the iterator gives, each payload with ids of its own.
+local function enqueue_each(run, following, ids)
+  local record = 0
+  for payload in following do
+    record = record + 1
+    local of_payload = ids and ("%s\0%d"):format(ids, record)
+    if not run:push(message.of(payload, { record = record }, 4), of_payload) then break end
+  end
+end
+
+--- Puts all messages of a list or an iterator into the outbox, up to 64 at a time, and returns when
+-- they are durable. A record that a transform refuses becomes a dead letter.
+-- options: progress as of send_all; ids as of enqueue; each = function(message, state, err) told of
+-- every one: "accepted", "known", "rejected" (with why), or nil, err when it is not stored.
+-- Returns a summary: accepted, known, rejected, skipped, seconds; tostring gives a line. nil, err,
+-- summary when one could not be stored (outbox.full, …); what follows it was not read.
+function sender:enqueue_all(source, options)
+  defined(self, 2)
+  caller.check_waits("enqueue_all", 2)
+  self.used = true
+  options = check_options(options, "enqueue_all", { "progress", "ids", "each" }, 2)
+  check_text(options, "ids", 2)
+  local following = iterate(source, "enqueue_all", "enqueue")
+  local service, err = service_for(self)
+  if not service then return nil, err end
+  local summary = new_summary()
+  local run <close> = new_enqueuing(self, service, { each = options.each, counts = summary })
+  local _ <close> = options.progress and require "iflow.sender.progress" (self.name, summary,
+    { total = type(source) == "table" and #source or nil }) or nil
+  local fine, failure = pcall(enqueue_each, run, following, options.ids)
+  if not fine and errors.is(failure) and failure.code == "task.canceled" then error(failure, 0) end
+  local ok
+  ok, err = run:finish()
+  if not fine then error(failure, 0) end
+  if ok then return summary:finish() end
+  return nil, err, summary:finish()
 end
 
 function sender:__tostring() return "iflow.sender: " .. self.name end

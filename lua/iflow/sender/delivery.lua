@@ -1,4 +1,6 @@
---- Delivers one message: order, rate, the endpoint's pauses, attempts and waits. Internal.
+--- Delivers one message: order, rate, the endpoint's pauses, attempts and waits. Internal. A pump
+-- of a service (lua/iflow/service/pump.lua) makes single attempts of it; its waits are in the
+-- outbox.
 
 local clock = require "iflow.clock"
 local core = require "iflow.core"
@@ -15,8 +17,8 @@ local describe = errors.handler "script.failed"
 
 local function is_canceled(err) return errors.is(err) and err.code == "task.canceled" end
 
--- Calls a function of the script: its results, or nil and an error that rejects the message.
-local function guarded(fn, ...)
+--- Calls a function of the script: its results, or nil and an error that rejects the message.
+function delivery.guarded(fn, ...)
   local ok, first, second = xpcall(fn, describe, ...)
   if ok then return first, second end
   if is_canceled(first) then error(first, 0) end
@@ -25,8 +27,10 @@ local function guarded(fn, ...)
   return nil, err
 end
 
--- What concerns the endpoint, or the way there, and not this message.
-local function concerns_all(err)
+local guarded = delivery.guarded
+
+--- Whether it concerns the endpoint, or the way there, and not this message.
+function delivery.concerns_endpoint(err)
   local status = err.status or err.cause and err.cause.status
   return status == 429 or status == 503 or err.code == "token.rate_limited"
     or err.code == "token.unavailable" or retry.is_timeout(err) or retry.is_connect(err)
@@ -72,10 +76,10 @@ local function perform(sender, call, flight)
   return answer, err
 end
 
--- Tells the destination how an attempt ended. What was rejected before anything was sent says
--- nothing about it.
-local function tell(gate, err, wait, state)
-  if concerns_all(err) then
+--- Tells the destination how an attempt ended. What was rejected before anything was sent says
+-- nothing about it. wait: how long it is left alone; as the policy says when nil.
+function delivery.tell(gate, err, wait, state)
+  if delivery.concerns_endpoint(err) then
     local strikes = state.destination:failures_in_row() + 1
     gate:pause(wait or state.policy:pause(err, strikes), err)
   elseif err.outcome ~= "rejected" then
@@ -88,29 +92,39 @@ end
 -- What follows on an attempt that failed: the error to report, and the wait until the next one.
 local function decide(msg, err, gate, state)
   -- A function of the script may send, too; a probe must not wait for that.
-  if state.policy.ask then tell(gate, err, nil, state) end
+  if state.policy.ask then delivery.tell(gate, err, nil, state) end
   local wait, reason = delivery.judge(msg, err, state)
   if not state.policy.ask then
-    tell(gate, err, wait, state)
-  elseif wait and concerns_all(err) and state.destination.open_at then
+    delivery.tell(gate, err, wait, state)
+  elseif wait and delivery.concerns_endpoint(err) and state.destination.open_at then
     state.destination:pause(wait, err)
   end
   return reason or err, wait
 end
 
--- One attempt: answer | nil, err, wait. wait is nil when there is no further one.
-local function attempt(sender, msg, call, state)
-  local slot, gate = enter(sender, state.destination, state.policy:limit())
+-- Its time is over before it could be tried again.
+local function is_late(state)
+  return state.last_error
+    and clock.monotonic() - state.began > (state.policy.deadline or math.huge)
+end
+
+--- One attempt of the call: answer | nil, err, and what state.decide makes of the error.
+-- state: as of delivery.state; state.before(), optional, is asked when the message's turn has come:
+-- nil, err keeps it from being sent.
+function delivery.attempt(sender, msg, call, state)
+  local slot, gate = enter(sender, state.destination, state.limit)
   if not slot then return nil, state.last_error or gate end
   local _ <close> = slot
   local _ <close> = gate
   if sender.bucket then sender.bucket:take() end
-  if state.began and clock.monotonic() - state.began > (state.policy.deadline or math.huge) then
-    return nil, state.last_error
-  end
+  if is_late(state) then return nil, state.last_error end
   state.attempt = state.attempt + 1
   msg.attempt = state.attempt
   state.began = state.began or clock.monotonic()
+  if state.before then
+    local ok, err = state.before()
+    if not ok then return nil, err end
+  end
   local answer, err = perform(sender, call, state.flight)
   slot:release()
   if answer then
@@ -119,7 +133,15 @@ local function attempt(sender, msg, call, state)
   end
   err.outcome = err.outcome or (err.retryable and "retryable" or "rejected")
   state.last_error = err
-  return nil, decide(msg, err, gate, state)
+  return nil, state.decide(msg, err, gate, state)
+end
+
+--- What attempts of a call share. flight: see deliver. attempt: how many there were; began: when
+-- the first one did (monotonic), nil for now; limit: how often the endpoint may be found closed.
+function delivery.state(sender, call, flight)
+  local policy = sender.options.retry
+  return { policy = policy, destination = destination_of(sender, call.to), attempt = 0,
+    flight = flight, limit = policy:limit(), decide = decide }
 end
 
 --- Whether there is another attempt: its wait; or nil, and why when the script said so.
@@ -140,10 +162,9 @@ local function log_retry(sender, msg, err, wait)
 end
 
 local function attempts(sender, msg, call, flight)
-  local state = { policy = sender.options.retry, destination = destination_of(sender, call.to),
-    attempt = 0, flight = flight }
+  local state = delivery.state(sender, call, flight)
   while true do
-    local answer, err, wait = attempt(sender, msg, call, state)
+    local answer, err, wait = delivery.attempt(sender, msg, call, state)
     if answer then return answer end
     if not wait then return nil, msg:about(err) end
     flight.retried = flight.retried + 1
@@ -167,8 +188,8 @@ local function in_order(sender, msg, flight)
   return attempts(sender, msg, call, flight)
 end
 
--- The key of a message that has to wait for others of the same key, nil for none.
-local function key_of(order_by, msg)
+-- A key that a function gave, checked.
+local function checked_key(order_by, msg)
   local key = order_by(msg)
   local kind = type(key)
   if key == nil or kind == "string" or kind == "boolean" or kind == "number" and key == key then
@@ -178,15 +199,22 @@ local function key_of(order_by, msg)
     .. (kind == "number" and "NaN" or kind), 0)
 end
 
+--- The key of a message that has to wait for others of the same key, nil for none; nil, err when
+-- the function of the script fails.
+function delivery.key_of(sender, msg)
+  local order_by = sender.options.order_by
+  if not order_by then return nil end
+  local key, err = guarded(checked_key, order_by, msg)
+  return key, err and msg:about(err)
+end
+
 --- Delivers a message; waits until it is delivered, rejected, in doubt or given up: answer | nil,
 -- err; err.outcome says which.
 -- flight: { retried = 0 }, a table of its own: counts the repetitions; flight.calling is true while
 -- a call is under way, and stays so when that is cancelled.
 function delivery.deliver(sender, msg, flight)
-  local order_by = sender.options.order_by
-  if not order_by then return in_order(sender, msg, flight) end
-  local key, err = guarded(key_of, order_by, msg)
-  if err then return nil, msg:about(err) end
+  local key, err = delivery.key_of(sender, msg)
+  if err then return nil, err end
   if key == nil then return in_order(sender, msg, flight) end
   local _ <close> = sender.order:enter(key)
   return in_order(sender, msg, flight)

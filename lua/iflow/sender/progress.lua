@@ -31,8 +31,10 @@ end
 --- "1,234 delivered, 56/s, 2 failed, 61 %, 1 min 20 s left"
 function progress:text()
   local counts = self.summary
-  local parts = { grouped(counts.delivered) .. " delivered", ("%.0f/s"):format(counts:rate()) }
-  local failed = counts:total() - counts.delivered
+  local well, word = counts.delivered, "delivered"
+  if counts.accepted then well, word = counts.accepted + counts.known, "accepted" end
+  local parts = { ("%s %s"):format(grouped(well), word), ("%.0f/s"):format(counts:rate()) }
+  local failed = counts:total() - well
   if failed > 0 then parts[#parts + 1] = grouped(failed) .. " failed" end
   local done = share(self)
   if done and done > 0 and done < 1 then -- what is left when all has been read, nobody knows

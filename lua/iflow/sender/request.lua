@@ -63,15 +63,17 @@ local function id_text(value, whose)
   error(("%s is a text, got %s"):format(whose, value == "" and "an empty one" or type(value)), 0)
 end
 
---- Gives the message its id, unless it has one or the sender wants none.
-function request.identify(options, msg)
+--- Gives the message its id, unless it has one or the sender wants none. derive: a function that
+-- makes one where none is given, also when the sender wants none; a UUIDv7 otherwise.
+function request.identify(options, msg, derive)
   local id = options.message_id
   if msg.id ~= nil then
     msg.id = id_text(msg.id, "the id of a message")
-  elseif id then
-    local value = id.value and id.value(msg)
+  elseif id or derive then
+    local value
+    if id and id.value then value = id.value(msg) end
     msg.id = value ~= nil and id_text(value, "what the function 'message_id' returns")
-      or core.crypto.uuid7()
+      or (derive or core.crypto.uuid7)()
   end
 end
 

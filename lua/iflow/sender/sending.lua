@@ -3,6 +3,7 @@
 
 local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
+local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
 local new_semaphore = require "iflow.semaphore"
 local new_summary = require "iflow.sender.summary"
@@ -19,42 +20,14 @@ local function with_traceback(err)
   return debug.traceback(err, 2)
 end
 
--- Callbacks of the script are told; a failing one is reported and changes nothing.
-local function tell(sender, outcome, msg, value)
-  local name = outcome == "delivered" and "on_delivered" or outcome == "in_doubt" and "on_in_doubt"
-    or "on_rejected"
-  local callback = sender.options[name]
-  if not callback then return end
-  local ok, err = xpcall(callback, debug.traceback, msg, value)
-  if ok then return end
-  if errors.is(err) and err.code == "task.canceled" then error(err, 0) end
-  core.log.write("error", "sender", ("%s: %s failed for %s: %s"):format(sender.name, name,
-    msg:where(), tostring(err)))
-end
-
--- What a configuration, not a message, is to blame for: where such a code begins.
-local of_all = { cert = true, net = true, service_key = true, tls = true, token = true }
-
--- Whether the address and the method come from the message.
-local function varies(options)
-  return type(options.to) == "function" or type(options.method) == "function"
-end
-
--- Refused credentials and a wrong configuration would end every other message the same way.
-local function ends_all(err, options)
-  local code, kind = errors.exit_code(err), err.code:match "^[%w_]+"
-  if code == 3 then return kind ~= "call" end
-  return code == 2 and (of_all[kind] or kind == "url" and not varies(options)) or false
-end
-
 --- Writes down how a message ended, at: the step that it failed in, nil when it was sent.
 function sending:account(msg, answer, err, at)
   if err and not err.outcome then err.outcome = "rejected" end
   local outcome = self.summary:count(answer, err)
-  if err and not at and ends_all(err, self.sender.options) then
+  if err and not at and ending.concerns_all(err, self.sender.options) then
     self.summary.stopped = self.summary.stopped or err
   end
-  tell(self.sender, outcome, msg, answer or err)
+  ending.tell(self.sender, outcome, msg, answer or err)
   if not self.each then return end
   local ok, failure = xpcall(self.each, with_traceback, msg, answer, err, at)
   -- Whoever counts on being told cannot go on; the others end first.

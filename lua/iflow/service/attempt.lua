@@ -1,0 +1,121 @@
+--- One attempt to deliver a message of the outbox, and what follows from it. Internal; for
+-- pump.lua.
+--
+-- The policy of the sender counts attempts over restarts: the outbox knows how many there were.
+-- What concerns the endpoint and kept the message from being taken (no connection, 429, 503, no
+-- token) uses up none of them: the endpoint is paused, and the message waits as long as it takes,
+-- up to the policy's deadline, which counts from when the message was accepted.
+
+local clock = require "iflow.clock"
+local core = require "iflow.core"
+local delivery = require "iflow.sender.delivery"
+local errors = require "iflow.error"
+local again = require "iflow.service.again"
+
+-- Whether the endpoint took nothing of it.
+local function took_nothing(err)
+  if err.outcome ~= "retryable" or not delivery.concerns_endpoint(err) then return false end
+  return err.status ~= nil or err.sent == "nothing" or err.code:find "^token%." ~= nil
+    or err.code:find "^net%.connect" ~= nil or err.code:find "^net%.dns" ~= nil
+end
+
+-- What follows on an attempt that failed: the error, the wait until the next one or nil, and
+-- whether the attempt counts.
+local function decide(msg, err, gate, state)
+  if state.policy.ask then
+    delivery.tell(gate, err, nil, state)
+    local wait, reason = delivery.judge(msg, err, state)
+    return reason or err, wait, not took_nothing(err)
+  end
+  if took_nothing(err) then
+    local wait = state.policy:pause(err, state.destination:failures_in_row() + 1)
+    delivery.tell(gate, err, wait, state)
+    local elapsed = clock.monotonic() - state.began
+    if elapsed + wait > (state.policy.deadline or math.huge) then return err end
+    return err, wait, false
+  end
+  local wait, reason = delivery.judge(msg, err, state)
+  delivery.tell(gate, err, nil, state)
+  return reason or err, wait, true
+end
+
+-- Before the first byte, for senders that must not repeat blindly: on disk.
+local function start(pump, flight)
+  pump:enter(flight, "starting")
+  local changed, err = pump.service.box:start(flight.row)
+  if not changed then
+    flight.unsent = true
+    return nil, err
+  end
+  flight.started = true
+  return true
+end
+
+local function before(pump, flight)
+  local options = pump.sender.options
+  return function()
+    flight.began = core.task.now()
+    if not options.idempotent or options.confirm then
+      local ok, err = start(pump, flight)
+      if not ok then return nil, err end
+    end
+    pump:enter(flight, "calling")
+    return true
+  end
+end
+
+local function state_of(pump, flight, call)
+  local row = flight.row
+  local state = delivery.state(pump.sender, call, flight)
+  state.limit, state.decide, state.attempt = math.huge, decide, row.attempts
+  state.began = clock.monotonic() - math.max(0, clock.now() - row.created)
+  state.last_wait = row.not_before and row.not_before - row.changed or nil
+  state.before = before(pump, flight)
+  return state
+end
+
+-- The tenant's message log, where the sender asks it.
+local function proof_of(options)
+  return (options.api or options.confirm) and require "iflow.sender.proof" or nil
+end
+
+-- What the log says of an answer, or of a call whose outcome is unknown.
+local function prove(pump, flight, answer, err)
+  local proof = proof_of(pump.sender.options)
+  if not proof then return answer, err end
+  if answer and pump.sender.options.confirm then
+    pump:enter(flight, "confirming")
+    return proof.confirm(pump.sender, flight.msg, answer)
+  elseif err and err.outcome == "in_doubt" then
+    pump:enter(flight, "confirming")
+    return proof.resolve(pump.sender, flight.msg, err)
+  end
+  return answer, err
+end
+
+-- Found by the log: it did not arrive, so the policy says when it goes again.
+local function judge_again(flight, err, state)
+  if err.outcome ~= "retryable" then return nil end
+  return (delivery.judge(flight.msg, err, state))
+end
+
+--- Makes the attempt: answer; or nil, err, the wait until the next one (nil: none), and whether
+-- this one counts.
+return function(pump, flight)
+  local sender = pump.sender
+  if flight.row.about and flight.row.about.step then
+    local answer, err, wait = again(pump, flight)
+    if answer or err then return answer, err, wait, false end
+  end
+  local call, wrong = delivery.prepare(sender, flight.msg)
+  if not call then return nil, wrong end
+  local state = state_of(pump, flight, call)
+  local answer, err, wait, counts = delivery.attempt(sender, flight.msg, call, state)
+  if flight.unsent then return nil, err end
+  if err and err.outcome == nil then err.outcome = "rejected" end
+  local was_in_doubt = err and err.outcome == "in_doubt"
+  answer, err = prove(pump, flight, answer, err)
+  if answer then return answer end
+  if was_in_doubt then wait, counts = judge_again(flight, err, state), true end
+  return nil, errors.is(err) and flight.msg:about(err) or err, wait, counts
+end
