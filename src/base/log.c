@@ -1,7 +1,7 @@
 /* log.c -- see log.h. */
 #include "base/log.h"
 
-#include "base/clock.h"
+#include "base/log_line.h"
 #include "base/secret.h"
 
 #include <errno.h>
@@ -9,19 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define LINE_MAX_BYTES 8192 /* longer texts are cut; a cut secret is redacted like a whole one */
-
-/* One line an event, and nothing a terminal obeys: control characters (C1 in UTF-8 too) go. */
-static void flatten(char *s, size_t n)
-{
-  for (size_t i = 0; i < n; i++) {
-    unsigned char c = (unsigned char)s[i];
-    if (c < 0x20 || c == 0x7f) s[i] = ' ';
-    if (c == 0xc2 && i + 1 < n && (unsigned char)s[i + 1] >= 0x80 && (unsigned char)s[i + 1] < 0xa0)
-      s[i] = s[i + 1] = ' ';
-  }
-}
 
 static void to_stderr(const char *line, size_t n)
 {
@@ -34,33 +21,62 @@ static void to_stderr(const char *line, size_t n)
   }
 }
 
-static size_t format_text(char *out, size_t size, const char *fmt, va_list ap)
-    __attribute__((format(printf, 3, 0)));
-
-static size_t format_text(char *out, size_t size, const char *fmt, va_list ap)
+/* The place of the module's own level, nmodules when it has none. */
+static size_t find(const struct ifl_log *log, const char *module)
 {
-  int len = vsnprintf(out, size, fmt, ap);
-  size_t n = len < 0 ? 0 : (size_t)len < size ? (size_t)len : size - 1;
-  size_t kept = ifl_log_redact(out, n);
-  flatten(out, kept);
-  while (kept > 0 && out[kept - 1] == ' ') kept--;
-  return kept;
+  size_t i = 0;
+  while (i < log->nmodules && strcmp(log->modules[i].name, module) != 0) i++;
+  return i;
+}
+
+bool ifl_log_on(const struct ifl_log *log, enum ifl_level level, const char *module)
+{
+  size_t i = find(log, module);
+  return (i < log->nmodules ? log->modules[i].level : log->level) >= level;
+}
+
+bool ifl_log_set_module(struct ifl_log *log, const char *module, enum ifl_level level)
+{
+  size_t i = find(log, module);
+  if (i == IFL_LOG_MODULES || strlen(module) >= IFL_LOG_MODULE_MAX) return false;
+  strcpy(log->modules[i].name, module);
+  log->modules[i].level = level;
+  if (i == log->nmodules) log->nmodules++;
+  return true;
+}
+
+/* text is writable, and wiped by the caller: it is what was there before redaction. */
+static void write_line(struct ifl_log *log, struct ifl_log_line *line)
+{
+  char out[IFL_LOG_LINE_MAX];
+  size_t n = ifl_log_line(out, log, line);
+  if (log->sink != NULL) log->sink(log->payload, out, n);
+  else to_stderr(out, n);
 }
 
 void ifl_log_write(struct ifl_log *log, enum ifl_level level, const char *module, const char *fmt,
                    ...)
 {
-  static const char *const names[] = { "error", "warn", "info", "debug", "trace" };
-  char line[LINE_MAX_BYTES], when[25];
+  char text[IFL_LOG_TEXT_MAX];
   va_list ap;
-  if (!ifl_log_on(log, level)) return;
-  ifl_clock_iso8601(when, ifl_clock_wall_ms());
-  size_t head = (size_t)snprintf(line, 128, "%s %s %.32s: ", when, names[level], module);
+  if (!ifl_log_on(log, level, module)) return;
   va_start(ap, fmt);
-  size_t n = head + format_text(line + head, sizeof line - head - 1, fmt, ap);
+  int len = vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
-  line[n++] = '\n';
-  if (log->sink != NULL) log->sink(log->payload, line, n);
-  else to_stderr(line, n);
-  ifl_wipe(line + head, sizeof line - head); /* it held the text before redaction */
+  size_t n = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
+  struct ifl_log_line line = { level, module, text, ifl_log_flatten(text, n), NULL, 0 };
+  write_line(log, &line);
+  ifl_wipe(text, sizeof text);
+}
+
+void ifl_log_event(struct ifl_log *log, enum ifl_level level, const char *module, const char *text,
+                   size_t n, const struct ifl_log_field *fields, size_t nfields)
+{
+  char copy[IFL_LOG_TEXT_MAX];
+  if (!ifl_log_on(log, level, module)) return;
+  if (n > sizeof copy) n = sizeof copy;
+  memcpy(copy, text, n);
+  struct ifl_log_line line = { level, module, copy, ifl_log_flatten(copy, n), fields, nfields };
+  write_line(log, &line);
+  ifl_wipe(copy, sizeof copy);
 }

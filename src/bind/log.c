@@ -1,13 +1,22 @@
 /* log.c -- the log for Lua: one line an event, secrets redacted, to standard error.
  *   log.level()                        -- "warn"
  *   log.level("debug")                 -- sets it, returns the one before
- *   log.enabled("trace")               -- whether a line of this level would be written
- *   log.write("info", "sender", text)
+ *   log.level("debug", "http")         -- sets that of one module; nothing is returned
+ *   log.enabled("trace" [, "http"])    -- whether a line of this level would be written
+ *   log.write("info", "sender", text [, { sender = "orders", attempt = 2 }])
+ *                                      -- fields: texts, numbers, booleans, in the order of their
+ *                                         names, 16 at most; names of a-z and _
+ *   log.format("json" [, priority])    -- or "text"; priority: lines begin as systemd's journal
+ *                                         takes them
  *   log.capture(true)                  -- for tests: keeps lines in memory instead of writing them
  *   log.captured()                     -- what was kept since the last call, as one string       */
 #include "base/buffer.h"
 #include "base/log.h"
 #include "bind/bind.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define CAPTURE     "iflow.log_capture" /* internal */
 #define CAPTURE_MAX (4u << 20)          /* what is more is dropped */
@@ -20,10 +29,33 @@ struct capture {
   struct ifl_log *log;
 };
 
+static struct ifl_log *log_of(lua_State *L)
+{
+  return ifl_loop_log(ifl_loop(L));
+}
+
+static const char *check_module(lua_State *L, int arg, const char *otherwise)
+{
+  size_t n;
+  const char *module = luaL_optlstring(L, arg, otherwise, &n);
+  for (size_t i = 0; i < n; i++)
+    luaL_argcheck(L, isalnum((unsigned char)module[i]) || strchr("_-.", module[i]) != NULL, arg,
+                  "a module has letters, digits, '_', '-' and '.'");
+  luaL_argcheck(L, n > 0 && n < IFL_LOG_MODULE_MAX, arg,
+                "the name of a module has 1 to 31 letters");
+  return module;
+}
+
 static int f_level(lua_State *L)
 {
-  struct ifl_log *log = ifl_loop_log(ifl_loop(L));
+  struct ifl_log *log = log_of(L);
   const char *before = levels[log->level];
+  if (!lua_isnoneornil(L, 2)) {
+    int level = luaL_checkoption(L, 1, NULL, levels);
+    if (!ifl_log_set_module(log, check_module(L, 2, NULL), (enum ifl_level)level))
+      ifl_raise(L, "more than %d modules have a level of their own", IFL_LOG_MODULES);
+    return 0;
+  }
   if (!lua_isnoneornil(L, 1)) log->level = (enum ifl_level)luaL_checkoption(L, 1, NULL, levels);
   lua_pushstring(L, before);
   return 1;
@@ -32,16 +64,70 @@ static int f_level(lua_State *L)
 static int f_enabled(lua_State *L)
 {
   int level = luaL_checkoption(L, 1, NULL, levels);
-  lua_pushboolean(L, ifl_log_on(ifl_loop_log(ifl_loop(L)), (enum ifl_level)level));
+  lua_pushboolean(L, ifl_log_on(log_of(L), (enum ifl_level)level, check_module(L, 2, "iflow")));
   return 1;
+}
+
+static int f_format(lua_State *L)
+{
+  static const char *const formats[] = { "text", "json", NULL };
+  struct ifl_log *log = log_of(L);
+  log->json = luaL_checkoption(L, 1, NULL, formats) == 1;
+  log->priority = lua_toboolean(L, 2);
+  return 0;
+}
+
+static bool fine_name(const char *s)
+{
+  size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz_");
+  return n > 0 && s[n] == '\0';
+}
+
+static int by_name(const void *a, const void *b)
+{
+  const struct ifl_log_field *x = a, *y = b;
+  return strcmp(x->name, y->name);
+}
+
+/* Fills fields of the table at idx; the texts that it makes of numbers stay on the stack, so that
+ * they live as long as the call. */
+static size_t collect(lua_State *L, int idx, struct ifl_log_field *fields)
+{
+  size_t n = 0;
+  luaL_checkstack(L, IFL_LOG_FIELDS + 4, NULL);
+  lua_pushnil(L);
+  while (lua_next(L, idx) != 0 && n < IFL_LOG_FIELDS) {
+    struct ifl_log_field *f = &fields[n++];
+    int type = lua_type(L, -1);
+    luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && fine_name(lua_tostring(L, -2)), idx,
+                  "the name of a field has a-z and '_'");
+    luaL_argcheck(L, type == LUA_TSTRING || type == LUA_TNUMBER || type == LUA_TBOOLEAN, idx,
+                  "a field is a text, a number or a boolean");
+    f->name = lua_tostring(L, -2);
+    f->bare = type != LUA_TSTRING;
+    f->value = luaL_tolstring(L, -1, &f->n);
+    if (type == LUA_TNUMBER && strpbrk(f->value, "in") != NULL) f->bare = false; /* inf, nan */
+    lua_insert(L, -3); /* below key and value */
+    lua_pop(L, 1);
+  }
+  qsort(fields, n, sizeof *fields, by_name);
+  return n;
 }
 
 static int f_write(lua_State *L)
 {
-  int level = luaL_checkoption(L, 1, NULL, levels);
-  const char *module = luaL_checkstring(L, 2);
-  const char *text = luaL_checkstring(L, 3);
-  ifl_log_write(ifl_loop_log(ifl_loop(L)), (enum ifl_level)level, module, "%s", text);
+  struct ifl_log_field fields[IFL_LOG_FIELDS];
+  enum ifl_level level = (enum ifl_level)luaL_checkoption(L, 1, NULL, levels);
+  const char *module = check_module(L, 2, NULL);
+  size_t n, nfields = 0;
+  const char *text = luaL_checklstring(L, 3, &n);
+  if (!ifl_log_on(log_of(L), level, module)) return 0;
+  if (!lua_isnoneornil(L, 4)) {
+    luaL_checktype(L, 4, LUA_TTABLE);
+    lua_settop(L, 4);
+    nfields = collect(L, 4, fields);
+  }
+  ifl_log_event(log_of(L), level, module, text, n, fields, nfields);
   return 0;
 }
 
@@ -66,7 +152,7 @@ static int capture_gc(lua_State *L)
 static int f_capture(lua_State *L)
 {
   bool on = lua_toboolean(L, 1);
-  struct ifl_log *log = ifl_loop_log(ifl_loop(L));
+  struct ifl_log *log = log_of(L);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &capture_key) != LUA_TNIL) {
     lua_pushcfunction(L, capture_gc);
     lua_insert(L, -2);
@@ -101,8 +187,9 @@ static int f_captured(lua_State *L)
 int ifl_open_log(lua_State *L)
 {
   static const luaL_Reg funcs[] = {
-    { "level", f_level },     { "enabled", f_enabled },   { "write", f_write },
-    { "capture", f_capture }, { "captured", f_captured }, { NULL, NULL },
+    { "level", f_level },   { "enabled", f_enabled }, { "write", f_write },
+    { "format", f_format }, { "capture", f_capture }, { "captured", f_captured },
+    { NULL, NULL },
   };
   static const luaL_Reg meta[] = { { "__gc", capture_gc }, { NULL, NULL } };
   ifl_newclass(L, CAPTURE, NULL, meta);

@@ -126,7 +126,7 @@ static void log_lines(ifl_exchange *x, char mark, const char *s, size_t n)
 
 void ifl_exchange_log_request(ifl_exchange *x)
 {
-  if (!x->verbose || !ifl_log_on(ifl_loop_log(x->client->loop), IFL_LOG_DEBUG)) return;
+  if (!x->verbose || !ifl_log_on(ifl_loop_log(x->client->loop), IFL_LOG_DEBUG, "http")) return;
   log_lines(x, '>', x->head.data, x->head_len);
 }
 
@@ -135,7 +135,7 @@ void ifl_exchange_log_answer(ifl_exchange *x)
   struct ifl_log *log = ifl_loop_log(x->client->loop);
   const ifl_http1 *p = x->link->parser;
   const struct ifl_headers *h = ifl_http1_headers(x->link->parser);
-  if (!x->verbose || !ifl_log_on(log, IFL_LOG_DEBUG)) return;
+  if (!x->verbose || !ifl_log_on(log, IFL_LOG_DEBUG, "http")) return;
   ifl_log_write(log, IFL_LOG_DEBUG, "http", "< HTTP/1.1 %d %s", ifl_http1_status(p),
                 ifl_http1_reason(p));
   for (size_t i = 0; i < h->count; i++)

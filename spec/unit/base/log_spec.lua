@@ -146,3 +146,81 @@ describe("in a log line there stays", function()
     same("password=&a=1", "password=&a=1")
   end)
 end)
+
+describe("fields of an event", function()
+  local json = require "iflow.json"
+
+  local function event(text, fields)
+    log.captured()
+    log.write("warn", "sender", text, fields)
+    return log.captured()
+  end
+
+  after_each(function() log.format "text" end)
+
+  it("stand behind the text, in the order of their names", function()
+    local line = event("rejected", { status = 400, sender = "orders", id = "a b", again = false,
+      empty = "", quoted = '"=' })
+    assert.is_truthy(line:find(' warn sender: rejected again=false empty="" id="a b" '
+      .. 'quoted="\\"=" sender=orders status=400\n$'))
+  end)
+
+  it("are members of an object in JSON", function()
+    log.format "json"
+    local line = event('a "text" \\ with \xff', { status = 400, id = "x\ny", fine = true,
+      nan = 0 / 0 })
+    local value = assert(json.decode(line))
+    assert.is_truthy(value.time:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$")
+    value.time, value.nan = nil, nil
+    assert.same({ level = "warn", module = "sender", message = 'a "text" \\ with \u{FFFD}',
+      status = 400, id = "x y", fine = true }, value)
+  end)
+
+  it("have no secrets in them, in either form", function()
+    for _, format in ipairs { "text", "json" } do
+      log.format(format)
+      local line = event("x", { header = "Authorization: Bearer abcdef", url = "https://u:pw@h/" })
+      assert.is_nil(line:find "abcdef")
+      assert.is_nil(line:find "pw@")
+    end
+  end)
+
+  it("are cut and left out, and the line stays whole", function()
+    log.format "json"
+    local fields = {}
+    for i = 1, 20 do fields[("f"):rep(i)] = ("\xff"):rep(10000) end
+    local value = assert(json.decode(event(("\xff"):rep(10000), fields)))
+    assert.is_true(#value.message > 8000)
+    assert.is_nil(value.ffffffffffffffffffff)
+  end)
+
+  it("are plain values with plain names", function()
+    assert.has_error(function() log.write("warn", "net", "x", { ["a b"] = 1 }) end)
+    assert.has_error(function() log.write("warn", "net", "x", { a = {} }) end)
+    assert.has_error(function() log.write("warn", "net", "x", { [1] = "a" }) end)
+    assert.has_error(function() log.write("warn", 'n"et', "x") end)
+  end)
+
+  it("follow the priority of systemd's journal", function()
+    log.format("text", true)
+    assert.is_truthy(event("x"):find "^<4>%d")
+    log.format("json", true)
+    assert.is_truthy(event("x"):find "^<4>{")
+  end)
+end)
+
+describe("the level of a module", function()
+  it("is its own", function()
+    log.level "warn"
+    log.level("debug", "spec_chatty")
+    assert.is_true(log.enabled("debug", "spec_chatty"))
+    assert.is_false(log.enabled("debug", "net"))
+    assert.is_false(log.enabled "debug")
+    log.captured()
+    log.write("debug", "net", "no")
+    log.write("debug", "spec_chatty", "yes")
+    log.level("error", "spec_chatty")
+    log.write("warn", "spec_chatty", "no")
+    assert.is_truthy(log.captured():find "^%S+ debug spec_chatty: yes\n$")
+  end)
+end)
