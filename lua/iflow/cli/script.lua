@@ -27,6 +27,16 @@ function script.set_paths(path)
   package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, dir, dir)
 end
 
+--- What a script returned -> exit code (nothing or true is 0, false is 1), or nil, err.
+function script.result(first, second)
+  if first == nil and second ~= nil then return nil, errors.wrap(second, "script.failed") end
+  if first == nil or first == true then return 0 end
+  if first == false then return 1 end
+  if math.type(first) == "integer" and first >= 0 and first <= 255 then return first end
+  return failed("the script returned %s; its result is an exit code: an integer from 0 to 255",
+    math.type(first) and tostring(first) or "a " .. type(first))
+end
+
 --- name=value words -> a table, or nil, err: what --set gives.
 function script.values(words)
   local values = {}

@@ -9,20 +9,6 @@ local scripts = require "iflow.cli.script"
 local senders = require "iflow.cli.sender"
 local tenants = require "iflow.cli.tenant"
 
-local function failed(text, ...)
-  return nil, errors { code = "script.failed", message = text:format(...) }
-end
-
--- What the script returned -> exit code, or nil, err.
-local function result_of(first, second)
-  if first == nil and second ~= nil then return nil, errors.wrap(second, "script.failed") end
-  if first == nil or first == true then return 0 end
-  if first == false then return 1 end
-  if math.type(first) == "integer" and first >= 0 and first <= 255 then return first end
-  return failed("the script returned %s; its result is an exit code: an integer from 0 to 255",
-    math.type(first) and tostring(first) or "a " .. type(first))
-end
-
 local function sender_rows(defined)
   local rows, values = {}, {}
   for i, name in ipairs(defined.names) do
@@ -75,15 +61,15 @@ end
 local function after_script(args, out, defined, ...)
   if not args.sender and not args.job then
     if only_defines(defined, ...) then return list(defined, args.script, out) end
-    return result_of(...)
+    return scripts.result(...)
   end
-  local code, err = result_of(...)
+  local code, err = scripts.result(...)
   if not code then return nil, err end
   local found
   if args.job then
     found, err = jobs.find(defined, args.job)
     if not found then return nil, err end
-    return result_of(jobs.run(found))
+    return scripts.result(jobs.run(found))
   end
   found, err = senders.find(defined, args.sender)
   if not found then return nil, err end

@@ -240,4 +240,10 @@ function control:close()
   self.server:close(GRACE)
 end
 
+--- Ends it without waiting.
+function control:abort()
+  self:stopping()
+  self.server:close(0)
+end
+
 return setmetatable(control, { __call = new })

@@ -1,0 +1,244 @@
+-- serve.lua -- iflow serve SCRIPT…: runs the senders and triggers of scripts as a service over one
+-- outbox, until SIGTERM or SIGINT, and answers the commands that ask for it meanwhile.
+local boxes = require "iflow.outbox"
+local core = require "iflow.core"
+local duration = require "iflow.duration"
+local errors = require "iflow.error"
+local new_control = require "iflow.service.control"
+local new_waiters = require "iflow.waiters"
+local outboxes = require "iflow.cli.outbox"
+local registry = require "iflow.registry"
+local scripts = require "iflow.cli.script"
+local services = require "iflow.service"
+local spawned = require "iflow.spawned"
+local tenants = require "iflow.cli.tenant"
+
+local function say(text, ...) core.log.write("info", "serve", text:format(...)) end
+
+local function usage(text, ...)
+  return nil, errors { code = "usage.invalid", message = text:format(...) }
+end
+
+-- The scripts -----------------------------------------------------------------------------------
+
+local function count(defined) return #defined.names + #defined.jobs + #defined.triggers end
+
+local function run_script(path, defined)
+  local chunk, err = scripts.load(path, {})
+  if not chunk then return nil, err end
+  scripts.set_paths(path)
+  local before, code = count(defined), nil
+  code, err = scripts.result(chunk())
+  if not code then return nil, err end
+  if code ~= 0 then
+    return nil, errors { code = "script.failed",
+      message = ("the script %s returned %d"):format(path, code) }
+  elseif count(defined) == before then
+    return usage("the script %s defines no sender and no trigger, so there is nothing to serve",
+      path)
+  end
+  return true
+end
+
+local function run_scripts(paths, defined)
+  local seen = {}
+  for _, path in ipairs(paths) do
+    local place = core.file.absolute(path) or path
+    if seen[place] then return usage("the script %s is named twice", path) end
+    seen[place] = true
+    local ok, err = run_script(path, defined)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+-- The outbox ------------------------------------------------------------------------------------
+
+-- Where it is, whatever directory somebody looks at the log from.
+local function absolute(path)
+  local dir, name = path:match "^(.*/)([^/]*)$"
+  dir = core.file.absolute(dir or ".")
+  return dir and (dir == "/" and "" or dir) .. "/" .. (name or path) or path
+end
+
+-- Opened when the first message is to be stored, or when the scripts have run: wrong scripts leave
+-- no file behind.
+local function maker(args, running, defined)
+  return function()
+    if running.service then return running.service end
+    local box, err = boxes.open { path = running.path, durability = args.durability,
+      max_messages = args.max_messages, max_bytes = args.max_bytes, retention = args.retention }
+    if not box then return nil, err end
+    running.box = box
+    running.service = services.new { outbox = box, registry = defined }
+    return running.service
+  end
+end
+
+local function close(running)
+  if running.control then running.control:close() end
+  if running.box then running.box:close() end
+end
+
+-- Telling ---------------------------------------------------------------------------------------
+
+local function names_of(list)
+  local names = {}
+  for i, item in ipairs(list) do names[i] = ("%s '%s'"):format(item.kind or "job", item.name) end
+  return table.concat(names, ", ")
+end
+
+local function tell_counts(counts)
+  local left = counts.ready + counts.started
+  return ("%d messages waiting, %d in doubt, %d rejected"):format(left, counts.in_doubt,
+    counts.rejected)
+end
+
+local function tell_start(args, running, counts)
+  local defined = running.service.registry
+  say("scripts: %s", table.concat(args.script, ", "))
+  say("senders: %s", #defined.names > 0 and table.concat(defined.names, ", ") or "none")
+  local triggers = table.move(defined.triggers, 1, #defined.triggers, #defined.jobs + 1,
+    table.move(defined.jobs, 1, #defined.jobs, 1, {}))
+  say("triggers: %s", #triggers > 0 and names_of(triggers) or "none")
+  say("outbox: %s, durability %s, %s", running.path, args.durability, tell_counts(counts))
+  say("control endpoint: http://%s, ready at /ready", running.control:address())
+end
+
+local function values_of(args, running, counts)
+  local defined = running.service.registry
+  local triggers = core.json.array {}
+  for _, list in ipairs { defined.jobs, defined.triggers } do
+    for _, item in ipairs(list) do
+      triggers[#triggers + 1] = { kind = item.kind or "job", name = item.name }
+    end
+  end
+  return { outbox = running.path, durability = args.durability, counts = counts,
+    control = running.control:address(), pid = core.process.pid(), triggers = triggers,
+    senders = core.json.array(defined.names), scripts = core.json.array(args.script) }
+end
+
+-- From start to stop ----------------------------------------------------------------------------
+
+local function start(args, out, running)
+  local control, err = new_control { service = running.service, outbox = running.path,
+    host = args.control and args.control.host, port = args.control and args.control.port }
+  if not control then return nil, err end
+  running.control = control
+  local ok
+  ok, err = running.service:start()
+  if not ok then return nil, err end
+  local counts
+  counts, err = running.box:counts()
+  if not counts then return nil, err end
+  tell_start(args, running, counts)
+  if out.json_mode then out:json(values_of(args, running, counts)) end
+  io.stdout:flush()
+  return true
+end
+
+-- Waits until a signal comes, or the service has nothing more to wait for.
+local function await_end(running, signals)
+  local asked, waiting = nil, new_waiters()
+  function signals.stop(name)
+    asked = asked or "SIG" .. name
+    waiting:wake_all(true)
+  end
+  function running.service.ended(why)
+    asked = asked or why
+    waiting:wake_all(true)
+  end
+  if not asked then waiting:wait() end
+  return asked
+end
+
+local function stop(running, grace, why)
+  say("%s: stopping; what is in flight has %s", why, duration.text(grace))
+  running.control:stopping()
+  running.service:stop(grace)
+  local counts, err = running.box:counts()
+  if not counts then return nil, err end
+  say("stopped, %s", tell_counts(counts))
+  return 0
+end
+
+local function serve(args, out, running, signals, make)
+  local ok, err = run_scripts(args.script, running.defined)
+  if not ok then return nil, err end
+  local service
+  service, err = make()
+  if not service then return nil, err end
+  ok, err = start(args, out, running)
+  if not ok then
+    service:stop(0)
+    return nil, err
+  end
+  return stop(running, args.grace, await_end(running, signals))
+end
+
+local function run(args, out, signals)
+  local values, err = scripts.values(args.set)
+  if not values then return nil, err end
+  args.grace = duration.seconds(args.grace)
+  require "iflow.tenant".defaults = tenants.settings(args, out)
+  local defined = registry.new(values)
+  local running = { path = absolute(outboxes.path(args)), defined = defined }
+  local make = maker(args, running, defined)
+  defined.make_service = make
+  registry.install(defined)
+  local _ <close> = spawned()
+  local _ <close> = setmetatable({}, { __close = function() -- also when an error ends it
+    if running.control then running.control:abort() end
+  end })
+  local code
+  code, err = serve(args, out, running, signals, make)
+  close(running)
+  return code, err
+end
+
+-- Options ---------------------------------------------------------------------------------------
+
+local function control_address(word)
+  local host, port = new_control.parse(word)
+  if not host then return nil, port end
+  return { host = host, port = port }
+end
+
+local function positive(number)
+  if number < 1 then return nil, "must be 1 or more" end
+  return number
+end
+
+return {
+  name = "serve",
+  summary = "run the senders and triggers of scripts as a service",
+  description = "Runs each SCRIPT, then starts what they define: cron and interval jobs, watched "
+    .. "directories, relays. What their triggers enqueue is kept in the outbox until it is "
+    .. "delivered, also what an earlier run left there. Runs until SIGTERM or SIGINT: then nothing "
+    .. "new is taken, what is in flight ends within the grace time, and the rest stays in the "
+    .. "outbox; a second signal ends it at once. GET /ready at the control endpoint tells whether "
+    .. "messages can be delivered.",
+  arguments = { { "script", args = "+", help = "the Lua files; their senders and triggers share "
+    .. "one outbox" } },
+  options = tenants.with {
+    outboxes.option,
+    { "--control", value = "ADDRESS", convert = control_address, help = "where the control "
+      .. "endpoint listens, on loopback: HOST:PORT or PORT (default: a free port)" },
+    { "--grace", value = "TIME", type = "duration", default = "30s",
+      help = "how long a stop waits for what is in flight" },
+    { "--durability", value = "LEVEL", choices = { "full", "normal" }, default = "full",
+      help = "what an accepted message survives: a loss of power, or a crash of the process" },
+    { "--max-messages", value = "N", type = "integer", convert = positive,
+      help = "messages the outbox takes until it refuses more (default: 10000000)" },
+    { "--max-bytes", value = "N", type = "integer", convert = positive,
+      help = "bytes of bodies the outbox takes (default: 64 GiB)" },
+    { "--retention", value = "TIME", type = "duration",
+      help = "how long a delivered message is known, so that it is not sent twice (default: 7d)" },
+    { "--set", value = "NAME=VALUE", multiple = true,
+      help = "a value for the scripts, their iflow.args.NAME" },
+  },
+  defaults = { log_level = "info" },
+  error_code = "script.failed",
+  graceful = true,
+  run = run,
+}
