@@ -6,6 +6,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local destinations = require "iflow.sender.destination"
 local errors = require "iflow.error"
+local proof = require "iflow.sender.proof"
 local request = require "iflow.sender.request"
 local retry = require "iflow.retry"
 
@@ -125,6 +126,7 @@ function delivery.attempt(sender, msg, call, state)
     local ok, err = state.before()
     if not ok then return nil, err end
   end
+  msg.began = core.task.now()
   local answer, err = perform(sender, call, state.flight)
   slot:release()
   if answer then
@@ -161,10 +163,22 @@ local function log_retry(sender, msg, err, wait)
     sender.name, msg:where(), msg.attempt, wait, tostring(err)))
 end
 
+-- What the tenant's message log makes of the end of an attempt, where the sender asks it.
+local function proven(sender, msg, state, answer, err, wait)
+  local was_in_doubt = err and err.outcome == "in_doubt"
+  answer, err = proof.settle(sender, msg, state.flight, answer, err)
+  if not (was_in_doubt and err and err.outcome == "retryable") then return answer, err, wait end
+  state.last_error = err
+  local reason
+  wait, reason = delivery.judge(msg, err, state)
+  return nil, reason or err, wait
+end
+
 local function attempts(sender, msg, call, flight)
   local state = delivery.state(sender, call, flight)
   while true do
-    local answer, err, wait = delivery.attempt(sender, msg, call, state)
+    local answer, err, wait = proven(sender, msg, state,
+      delivery.attempt(sender, msg, call, state))
     if answer then return answer end
     if not wait then return nil, msg:about(err) end
     flight.retried = flight.retried + 1
