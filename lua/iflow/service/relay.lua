@@ -151,16 +151,6 @@ function running:status()
   return status
 end
 
-local function unknown_sender(trigger, service)
-  local name = trigger.options.sender
-  if type(name) == "function" then return nil end
-  local sender = service.registry.senders[name]
-  if sender and sender.options then return nil end
-  return errors { code = "usage.invalid", message = ("the relay '%s' (%s) names the sender '%s', "
-    .. "which is not defined"):format(trigger.name, trigger.place, name),
-    hint = "define it with iflow.sender, or correct the option 'sender'" }
-end
-
 local function fail(trigger, err)
   return nil, errors { code = err.code, hint = err.hint, cause = err, retryable = err.retryable,
     message = ("the relay '%s' (%s): %s"):format(trigger.name, trigger.place, err.message) }
@@ -168,8 +158,6 @@ end
 
 --- Starts the relay of a definition: running | nil, err.
 function relay.start(trigger, service)
-  local wrong = unknown_sender(trigger, service)
-  if wrong then return nil, wrong end
   local o, listeners = trigger.options, by_service[service] or {}
   by_service[service] = listeners
   local found, err = listeners[o.address.text], nil

@@ -39,15 +39,23 @@ local function about(id, id_header, state)
   return { [id_header] = id, ["X-Iflow-State"] = state }
 end
 
---- The message is durable: 202, or 200 when it was known. result: of sender:enqueue; state: what
--- became of a known message (a state of the outbox), where that was found out.
+-- Dead letters alone are an error of the client's, which is not to repeat it.
+local STATUS = { accepted = 202, known = 200, skipped = 200, rejected = 422 }
+
+-- What became of a body that may have held several messages.
+local function word_of(result)
+  if result.count == 0 then return result.rejected > 0 and "rejected" or "skipped" end
+  return result.known == result.count and "known" or "accepted"
+end
+
+--- The message is durable. result: of sender:enqueue; state: what became of a known message (a
+-- state of the outbox), where that was found out.
 function answers.durable(result, id_header, state)
-  local value = { id = text(result.id), state = result.state, outbox = state }
-  if (result.count or 1) ~= 1 then value.count = result.count end
-  if (result.rejected or 0) > 0 then value.rejected = result.rejected end
-  if result.state ~= "known" and (result.known or 0) > 0 then value.known = result.known end
-  return answers.of(result.state == "known" and 200 or 202, value,
-    about(result.id, id_header, result.state))
+  local word, several = word_of(result), result.count + result.rejected > 1
+  local value = { id = result.id and text(result.id), state = word, outbox = state }
+  if several then value.count, value.known = result.count, result.known end
+  if result.rejected > 0 then value.rejected = result.rejected end
+  return answers.of(STATUS[word], value, about(result.id, id_header, word))
 end
 
 local function cause(err)

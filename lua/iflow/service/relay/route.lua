@@ -28,7 +28,7 @@ function route.new(trigger, service, directory)
   if not guard then return nil, err end
   local self = setmetatable({ name = trigger.name, options = o, service = service, access = guard,
     directory = directory, in_flight = 0, counts = {}, complaints = {}, idle = new_waiters(),
-    matches = requests.matcher(o.headers) }, route)
+    awaiting = setmetatable({}, { __mode = "k" }), matches = requests.matcher(o.headers) }, route)
   for _, name in ipairs(COUNTERS) do self.counts[name] = 0 end
   if o.rate then self.share, self.due = 1 / o.rate, -math.huge end
   return self
@@ -112,8 +112,12 @@ local function chosen(self, request)
   local sender = ok and type(name) == "string" and self.service.registry.senders[name]
   if sender and sender.options then return sender end
   self.counts.failed = self.counts.failed + 1
-  complain(self, "sender", ok and ("the function 'sender' returned %s, which is no sender"):format(
-    tostring(name)) or "the function 'sender' failed: " .. tostring(name))
+  if ok then
+    complain(self, "no sender", ("the function 'sender' returned %s, which is no sender"):format(
+      tostring(name)))
+  else
+    complain(self, "sender failed", "the function 'sender' failed: " .. tostring(name))
+  end
   return nil, answers.refuse(500, "script.failed", "no sender was found; the relay's log says why")
 end
 
@@ -159,11 +163,12 @@ end
 
 local function count(self, result)
   local counts = self.counts
-  if result.state == "known" then counts.known = counts.known + 1
-  else counts.accepted = counts.accepted + 1 end
+  local name = result.count == 0 and result.rejected > 0 and "rejected"
+    or result.state == "known" and "known" or "accepted"
+  counts[name] = counts[name] + 1
   if core.log.enabled "debug" then
-    core.log.write("debug", "relay", ("%s: message %s is %s"):format(self.name, result.id,
-      result.state))
+    core.log.write("debug", "relay", ("%s: message %s is %s"):format(self.name,
+      tostring(result.id), name))
   end
 end
 
@@ -191,7 +196,11 @@ end
 
 -- Waits for the end of the message: the answer for it, or nil when it is still on its way.
 local function await(self, waiter, id, id_header)
-  local answer, err = waiter:wait(self.options.wait)
+  if self.leaving then return nil end
+  local child <close> = core.task.spawn(waiter.wait, waiter, self.options.wait)
+  self.awaiting[child] = true
+  local answer, err = child:join()
+  self.awaiting[child] = nil
   if answer then return answers.delivered(answer, id, id_header) end
   return answers.ended(err, id, id_header)
 end
@@ -257,10 +266,14 @@ function route:handle(request)
   return answer
 end
 
---- Takes nothing new, and waits until what is at work is done or the limit (seconds) is over.
+--- Takes nothing new, and waits until what is at work is done or the limit (seconds) is over. After
+-- half of it those who wait for an iFlow are told that their message is durable.
 function route:stop(limit)
   self.stopping = true
-  if self.in_flight > 0 then self.idle:wait(limit) end
+  if self.in_flight == 0 or self.idle:wait(limit / 2) then return end
+  self.leaving = true
+  for child in pairs(self.awaiting) do child:cancel() end
+  if self.in_flight > 0 then self.idle:wait(limit / 2) end
 end
 
 function route:status()
