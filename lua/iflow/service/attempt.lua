@@ -9,8 +9,8 @@
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
-local errors = require "iflow.error"
 local again = require "iflow.service.again"
+local proof = require "iflow.sender.proof"
 
 -- Whether the endpoint took nothing of it.
 local function took_nothing(err)
@@ -55,6 +55,7 @@ local function before(pump, flight)
   local options = pump.sender.options
   return function()
     flight.began = core.task.now()
+    flight.msg.began = flight.began
     if not options.idempotent or options.confirm then
       local ok, err = start(pump, flight)
       if not ok then return nil, err end
@@ -74,29 +75,25 @@ local function state_of(pump, flight, call)
   return state
 end
 
--- The tenant's message log, where the sender asks it.
-local function proof_of(options)
-  return (options.api or options.confirm) and require "iflow.sender.proof" or nil
-end
-
--- What the log says of an answer, or of a call whose outcome is unknown.
+-- What the tenant's message log and the sender's policy say of an answer, or of a call whose
+-- outcome is unknown.
 local function prove(pump, flight, answer, err)
-  local proof = proof_of(pump.sender.options)
-  if not proof then return answer, err end
-  if answer and pump.sender.options.confirm then
-    pump:enter(flight, "confirming")
-    return proof.confirm(pump.sender, flight.msg, answer)
-  elseif err and err.outcome == "in_doubt" then
-    pump:enter(flight, "confirming")
-    return proof.resolve(pump.sender, flight.msg, err)
+  local options, sender = pump.sender.options, pump.sender
+  if answer then
+    if options.confirm then pump:enter(flight, "confirming") end
+    return proof.confirm(sender, flight.msg, answer)
+  elseif err.outcome == "in_doubt" then
+    if options.api then pump:enter(flight, "confirming") end
+    return proof.resolve(sender, flight.msg, err)
   end
-  return answer, err
+  return nil, err
 end
 
--- Found by the log: it did not arrive, so the policy says when it goes again.
-local function judge_again(flight, err, state)
-  if err.outcome ~= "retryable" then return nil end
-  return (delivery.judge(flight.msg, err, state))
+-- The error that names the message; its outcome stays.
+local function placed(flight, err)
+  local about = flight.msg:about(err)
+  about.outcome = err.outcome
+  return about
 end
 
 --- Makes the attempt: answer; or nil, err, the wait until the next one (nil: none), and whether
@@ -113,9 +110,12 @@ return function(pump, flight)
   local answer, err, wait, counts = delivery.attempt(sender, flight.msg, call, state)
   if flight.unsent then return nil, err end
   if err and err.outcome == nil then err.outcome = "rejected" end
-  local was_in_doubt = err and err.outcome == "in_doubt"
+  local asked = answer or err.outcome == "in_doubt"
   answer, err = prove(pump, flight, answer, err)
   if answer then return answer end
-  if was_in_doubt then wait, counts = judge_again(flight, err, state), true end
-  return nil, errors.is(err) and flight.msg:about(err) or err, wait, counts
+  -- It did not arrive, or is to be repeated: the policy says when.
+  if asked and err.outcome == "retryable" then
+    wait, counts = delivery.judge(flight.msg, err, state), true
+  end
+  return nil, placed(flight, err), wait, counts
 end

@@ -3,7 +3,6 @@
 
 local clock = require "iflow.clock"
 local core = require "iflow.core"
-local delivery = require "iflow.sender.delivery"
 local duration = require "iflow.duration"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
@@ -79,18 +78,6 @@ local function later(pump, flight, err, wait, counts)
 end
 
 local function in_doubt(pump, flight, err)
-  local options = pump.sender.options
-  if options.in_doubt == "reject" then return rejected(pump, flight, err) end
-  if options.in_doubt == "repeat" then
-    local copy = {}
-    for name, value in pairs(err) do copy[name] = value end
-    copy.outcome = "retryable"
-    local wait = delivery.guarded(options.retry.wait, options.retry, errors(copy), {
-      attempt = flight.row.attempts + 1, elapsed = clock.now() - flight.row.created,
-      message = flight.msg })
-    if wait then return later(pump, flight, err, wait, true) end
-    return rejected(pump, flight, err)
-  end
   write(pump, flight, "in_doubt", { began = flight.began, error = err })
   log(pump, "warn", flight, "in doubt: %s", tostring(err))
   tell(pump, flight, "in_doubt", nil, err)
