@@ -89,7 +89,11 @@ end
 
 local function cors(origin, request)
   local headers = { ["Access-Control-Allow-Origin"] = origin, Vary = "Origin" }
-  if request.method ~= "OPTIONS" then return headers end
+  if request.method ~= "OPTIONS" then
+    headers["Access-Control-Expose-Headers"] = "*, SAP_ApplicationID, "
+      .. "SAP_MessageProcessingLogID, X-Iflow-State, Retry-After"
+    return headers
+  end
   headers["Access-Control-Allow-Methods"] = "POST"
   headers["Access-Control-Allow-Headers"] = request.headers["access-control-request-headers"]
   headers["Access-Control-Max-Age"] = PREFLIGHT_AGE
