@@ -7,6 +7,9 @@ local client = require "iflow.service.client"
 
 local outbox = {}
 
+-- The service says how long delivered messages are known; a command that opens its file removes none.
+local KEPT, UNLIMITED = "36500d", 10000000000
+
 --- The row of --outbox (or IFLOW_OUTBOX).
 outbox.option = { "--outbox", value = "FILE", help = "the outbox (default: outbox.db in "
   .. "$STATE_DIRECTORY, which systemd sets, or in the current directory)" }
@@ -31,7 +34,7 @@ function outbox.open(args)
   end
   local asked = client.open(path)
   if asked then return asked end
-  local box, err = boxes.open { path = path }
+  local box, err = boxes.open { path = path, retention = KEPT, max_messages = UNLIMITED }
   if box or err.code ~= "outbox.locked" then return box, err end
   asked = client.open(path) -- a service that began meanwhile
   return asked, not asked and err or nil

@@ -38,11 +38,14 @@ local function readable(value)
   return setmetatable(copy, getmetatable(value))
 end
 
---- A value as one line of JSON on standard output.
-function output:json(value)
+--- A value as one line of JSON.
+function output.json_text(_, value)
   local options = { sort = true }
-  self:print(json.encode(value, options) or assert(json.encode(readable(value), options)))
+  return json.encode(value, options) or assert(json.encode(readable(value), options))
 end
+
+--- The same on standard output.
+function output:json(value) self:print(self:json_text(value)) end
 
 --- The result of a command: `value` with --json, otherwise what `text()` prints.
 function output:result(text, value)
