@@ -3,6 +3,7 @@ local async = require "spec.support.async"
 local core = require "iflow.core"
 local iflow = require "iflow"
 local process = require "spec.support.process"
+local raw = require "spec.support.raw_client"
 local relay = require "spec.support.relay"
 
 local MPL = "AGmEqpWvRKYbKLbQZLuSNb3HAEPh"
@@ -241,5 +242,129 @@ describe("a relay that waits", function()
         got.headers["x-iflow-state"] })
     end
     assert.equal(1, ids)
+  end))
+end)
+
+describe("a relay and old clients", function()
+  it("serves HTTP/1.0, with and without keep-alive", async(function()
+    local place <close> = relay.open()
+    local out = raw(place.port, [[
+sock = connect()
+head = b"POST /orders HTTP/1.0\r\nContent-Length: 3\r\n"
+sock.sendall(head + b"Connection: keep-alive\r\n\r\none")
+first = until(sock, b"}\n")
+sock.sendall(head + b"\r\ntwo")
+print(statuses(first + rest(sock)))
+]])
+    assert.equal("202 202", out)
+    place:wait_received(2)
+    local python = process.run { "python3", "-c", [[
+import http.client, sys
+http.client.HTTPConnection._http_vsn, http.client.HTTPConnection._http_vsn_str = 10, "HTTP/1.0"
+for body in ("three", "four"):
+    connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=20)
+    connection.request("POST", "/orders", body)
+    answer = connection.getresponse()
+    print(answer.status, len(answer.read()) > 0)
+]], tostring(place.port) }
+    assert.equal("202 True\n202 True\n", python.out)
+    place:wait_received(4)
+    local bodies = {}
+    for i, seen in ipairs(place.received) do bodies[i] = seen.body end
+    table.sort(bodies)
+    assert.same({ "four", "one", "three", "two" }, bodies)
+  end))
+
+  it("does not take a body without an end for an empty one", async(function()
+    local place <close> = relay.open()
+    assert.equal("411", raw(place.port, [[
+print(statuses(ask(b"POST /orders HTTP/1.0\r\n\r\nall until I close")))]]))
+    assert.equal(0, place.service.box:counts().messages)
+  end))
+
+  it("stores nothing of a body that breaks off", async(function()
+    local place <close> = relay.open()
+    raw(place.port, [[
+sock = connect()
+sock.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
+reset(sock)
+]])
+    process.wait_for("the end of the request", function()
+      return place:running().route.in_flight == 0
+    end)
+    assert.equal(202, place:post {}.status)
+    place:wait_received(1)
+    assert.same({ "x", 1 }, { place.received[1].body, #place.received })
+  end))
+
+  it("gives up on a body that does not go on", async(function()
+    local place <close> = relay.open { relay = { body_gap = "0.5s" } }
+    assert.equal("408", raw(place.port, [[
+sock = connect()
+sock.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf")
+print(statuses(rest(sock)))]]))
+  end))
+end)
+
+describe("a relay that stops", function()
+  local HALF = [[
+import threading
+sock = connect()
+sock.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nhalf")
+]]
+
+  it("finishes what it is reading, and takes nothing new", async(function()
+    local place <close> = relay.open()
+    local path = place.dir:file "go"
+    local client <close> = process.start { "python3", "spec/support/raw_client.py",
+      tostring(place.port), HALF .. ([[
+import os
+while not os.path.exists(%q): time.sleep(0.05)
+sock.sendall(b"more")
+print(statuses(rest(sock)))
+]]):format(path) }
+    process.wait_for("the request", function() return place:running().route.in_flight == 1 end)
+    local stop = core.task.spawn(place.service.stop, place.service, 30)
+    process.wait_for("the stop", function() return place:running().route.stopping end)
+    local got = place:post {}
+    assert.same({ 503, "stopping" }, { got.status, got.json.error })
+    place.dir:write("go", "")
+    assert.equal("202\n", client:wait().out)
+    stop:join()
+    assert.is_nil((place:post {}))
+    local box <close> = assert(iflow.outbox.open { path = place.dir:file "outbox.db" })
+    local counts = box:counts()
+    assert.equal(1, counts.delivered + counts.messages)
+  end))
+
+  it("does not wait longer than it may", async(function()
+    local place <close> = relay.open()
+    local client <close> = process.start { "python3", "spec/support/raw_client.py",
+      tostring(place.port), HALF .. "print(statuses(rest(sock)))" }
+    process.wait_for("the request", function() return place:running().route.in_flight == 1 end)
+    place.service:stop(0.5)
+    assert.is_nil(client:wait().out:find "202")
+    local box <close> = assert(iflow.outbox.open { path = place.dir:file "outbox.db" })
+    assert.equal(0, box:counts().messages)
+  end))
+
+  it("tells those who wait for an iFlow that their message is durable", async(function()
+    local place <close> = relay.open { relay = { wait = true }, runtime = function(req)
+      return req:answer(503, { ["Retry-After"] = "600" }, "")
+    end }
+    local waiting = core.task.spawn(place.post, place, { headers = ID })
+    place:wait_received(1)
+    place.service:stop(1)
+    local got = waiting:join()
+    assert.same({ 202, "order-1" }, { got.status, got.json.id })
+  end))
+
+  it("does not start where somebody listens, and leaves nothing", async(function()
+    local place <close> = relay.open()
+    local other <close> = relay.open { stopped = true,
+      relay = { listen = "127.0.0.1:" .. place.port } }
+    local ok, err = other.service:start()
+    assert.same({ nil, "system.failed" }, { ok, err.code })
+    assert.is_truthy(err.message:find("127.0.0.1:" .. place.port, 1, true))
   end))
 end)

@@ -37,12 +37,10 @@ function request.host_name(field)
 end
 
 --- Of what core.server hands over: { req, method, path, query, host, headers, peer, content_type };
--- path or query is nil when an escape is broken.
+-- path or query is nil when an escape is broken, host when there is none.
 function request.of(req)
-  local target, host = req.target, req.headers.host
-  local authority, rest = target:match "^%a[%w+.-]*://([^/?#]*)(.*)$" -- the absolute form
-  if authority then target, host = rest:find "^/" and rest or "/" .. rest, authority end
-  local path, query = target:match "^([^?]*)%??(.*)$"
+  local path, query = req.target:match "^([^?]*)%??(.*)$"
+  local host = req.headers.host
   return { req = req, method = req.method, path = unescape(path), query = parse_query(query),
     host = host ~= "" and host or nil, headers = req.headers, peer = req.peer,
     content_type = req.headers["content-type"] }
