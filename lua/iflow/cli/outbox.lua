@@ -7,7 +7,8 @@ local client = require "iflow.service.client"
 
 local outbox = {}
 
--- The service says how long delivered messages are known; a command that opens its file removes none.
+-- The service says how long delivered messages are known: a command that opens its file removes
+-- none.
 local KEPT, UNLIMITED = "36500d", 10000000000
 
 --- The row of --outbox (or IFLOW_OUTBOX).

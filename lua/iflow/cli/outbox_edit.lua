@@ -84,8 +84,9 @@ end
 -- What was given ------------------------------------------------------------------------------
 
 local function check_new(msg, text)
-  if text == "" and msg.size > 0 then return refuse "the new text is empty; nothing was done" end
-  return text
+  if text ~= "" or msg.size == 0 and not has_only_data(msg) then return text end
+  return refuse("the new text is empty; nothing was done",
+    "to give the message up: iflow outbox drop " .. msg.number)
 end
 
 -- From --body: a file by name, standard input, or its text when it is to be parsed.
