@@ -8,6 +8,7 @@
 --
 -- Each test has a fresh copy of the script, an empty sandbox tenant that all its senders go to,
 -- whatever they name, and a clock on which the waits of retries, rates and pauses cost no time.
+-- Messages that are enqueued go to an outbox of the test; t:drained() waits for their ends.
 -- What t can do: lua/iflow/test/context.lua.
 
 local registry = require "iflow.registry"

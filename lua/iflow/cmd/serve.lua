@@ -27,7 +27,8 @@ local function run_script(path, defined)
   local chunk, err = scripts.load(path, {})
   if not chunk then return nil, err end
   scripts.set_paths(path)
-  local before, code = count(defined), nil
+  local before = count(defined)
+  local code
   code, err = scripts.result(chunk())
   if not code then return nil, err end
   if code ~= 0 then

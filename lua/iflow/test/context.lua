@@ -9,9 +9,13 @@
 --   t:matches(pattern, text [, what])   a Lua pattern
 --   t:ok(value [, what])                neither nil nor false
 --   t:file(name, text)                  writes a file in a directory of the test; its path
+--   t:drained()                         waits until what was enqueued has ended, however long its
+--                                       retries take: { delivered =, rejected =, in_doubt =, … }
 --   t.sandbox                           the sandbox itself (lua/iflow/sandbox.lua)
 
+local clock = require "iflow.clock"
 local core = require "iflow.core"
+local services = require "iflow.service"
 
 local context = { __name = "iflow.test" }
 context.__index = context
@@ -52,6 +56,30 @@ function context:file(name, text)
   local path = self.dir .. "/" .. name
   assert(core.file.write(path, text))
   return path
+end
+
+local YEAR = 366 * 86400 -- seconds; nothing is waited for longer
+
+-- What is left and cannot go on by itself.
+local function stays(counts)
+  error(("%d messages stay in the outbox, %d in doubt"):format(counts.ready + counts.started,
+    counts.in_doubt), 3)
+end
+
+--- Waits until nothing is left to deliver; the counts of the outbox.
+function context:drained()
+  local service, err = services.current()
+  if not service then error(err or "t:drained() is for scripts that enqueue", 2) end
+  local began = self.clock:elapsed()
+  while true do
+    local _, stuck = service:drain(YEAR)
+    if stuck then error(stuck, 2) end
+    local counts = assert(service.box:counts())
+    if counts.ready + counts.started == 0 then return counts end
+    local due = service.box:next_due()
+    if not due or self.clock:elapsed() - began > YEAR then stays(counts) end
+    self.clock:advance(math.max(due - clock.now(), 0.001))
+  end
 end
 
 -- Comparing -----------------------------------------------------------------------------------
@@ -107,6 +135,6 @@ function context.ok(_, value, what)
   if not value then fail(what, "expected something, got %s", tostring(value)) end
 end
 
-return function(sandbox, clock, dir)
-  return setmetatable({ sandbox = sandbox, clock = clock, dir = dir, flows = 0 }, context)
+return function(sandbox, test_clock, dir)
+  return setmetatable({ sandbox = sandbox, clock = test_clock, dir = dir, flows = 0 }, context)
 end

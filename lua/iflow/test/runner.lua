@@ -5,7 +5,9 @@ local destinations = require "iflow.sender.destination"
 local errors = require "iflow.error"
 local new_clock = require "iflow.test.clock"
 local new_context = require "iflow.test.context"
+local new_outbox = require "iflow.test.outbox"
 local sandboxes = require "iflow.sandbox"
+local services = require "iflow.service"
 local spawned = require "iflow.spawned"
 local tenants = require "iflow.tenant"
 local timeout = require "iflow.timeout"
@@ -63,6 +65,25 @@ local function close_senders(defined)
   for _, name in ipairs(defined.names) do defined.senders[name]:close() end
 end
 
+-- sender:enqueue of a test: an outbox in its directory, from which pumps deliver, opened when the
+-- first message comes. Closing it ends them.
+local function outbox_in(dir, defined)
+  local service, box
+  function defined.make_service()
+    local err
+    box, err = new_outbox { path = dir .. "/outbox.db", durability = "normal" }
+    if not box then return nil, err end
+    service = services.new { outbox = box, registry = defined }
+    service:start_pumps()
+    return service
+  end
+  return function()
+    if not service then return end
+    service:stop(0)
+    box:close()
+  end
+end
+
 local function describe(err)
   if type(err) == "string" then return { text = err, traceback = debug.traceback("", 2) } end
   if type(err) == "table" then err = errors.wrap(err, "script.failed") end
@@ -82,7 +103,7 @@ function runner:run(load, number)
   local began = core.task.monotonic()
   local _ <close> = spawned()
   local defined = load()
-  local test = defined.tests[number]
+  local test, close_outbox = defined.tests[number], outbox_in(dir, defined)
   local failure
   core.log.capture(true)
   local _, late = timeout(LIMIT, function()
@@ -93,6 +114,7 @@ function runner:run(load, number)
     failure = not ok and err or nil
     return true
   end)
+  close_outbox()
   if late then failure = { text = ("it did not end within %d s"):format(LIMIT) } end
   close_senders(defined)
   local log = core.log.captured()
