@@ -2,8 +2,10 @@
 -- exit code is what the script returns (an integer; nothing or true is 0, false is 1), or that of
 -- the error it returned as `nil, err` or did not catch. With --sender, one of its senders sends a
 -- file afterwards (cli/sender.lua); with --job, one of its jobs runs once (cli/job.lua).
+local enqueued = require "iflow.cli.enqueued"
 local errors = require "iflow.error"
 local jobs = require "iflow.cli.job"
+local outboxes = require "iflow.cli.outbox"
 local registry = require "iflow.registry"
 local scripts = require "iflow.cli.script"
 local senders = require "iflow.cli.sender"
@@ -30,14 +32,25 @@ local function job_rows(defined)
   return rows, #values > 0 and values or nil
 end
 
+local function trigger_rows(defined)
+  local rows, values = {}, {}
+  for i, trigger in ipairs(defined.triggers) do
+    rows[i] = { trigger.kind, trigger.name, trigger.place }
+    values[i] = { kind = trigger.kind, name = trigger.name, place = trigger.place }
+  end
+  return rows, #values > 0 and values or nil
+end
+
 -- A script that only defines senders and jobs has done nothing yet: tells what can be done with it.
 local function list(defined, path, out)
   local senders_shown, sender_values = sender_rows(defined)
   local jobs_shown, job_values = job_rows(defined)
+  local triggers_shown, trigger_values = trigger_rows(defined)
   out:result(function()
     if sender_values then out:table({ "sender", "to", "defined at" }, senders_shown) end
     if job_values then out:table({ "job", "at", "zone", "defined at" }, jobs_shown) end
-  end, { senders = sender_values, jobs = job_values })
+    if trigger_values then out:table({ "trigger", "name", "defined at" }, triggers_shown) end
+  end, { senders = sender_values, jobs = job_values, triggers = trigger_values })
   if sender_values then
     out:note(("nothing was sent; to send a file: iflow run %s --sender %s --input FILE"):format(
       path, defined.names[1]))
@@ -46,11 +59,13 @@ local function list(defined, path, out)
     out:note(("no job was run; to run one now: iflow run %s --job %s"):format(path,
       defined.jobs[1].name))
   end
+  if trigger_values then out:note("its triggers run with: iflow serve " .. path) end
   return 2
 end
 
 local function only_defines(defined, ...)
-  if #defined.names + #defined.jobs == 0 or select("#", ...) > 0 then return false end
+  if #defined.names + #defined.jobs + #defined.triggers == 0 then return false end
+  if select("#", ...) > 0 then return false end
   for _, name in ipairs(defined.names) do
     if defined.senders[name].used then return false end
   end
@@ -106,7 +121,10 @@ local function run(args, out)
   require "iflow.tenant".defaults = tenants.settings(args, out)
   local defined = registry.new(values)
   registry.install(defined)
-  return after_script(args, out, defined, chunk(table.unpack(args.arg)))
+  local messages <close> = enqueued(args, out, defined)
+  local code
+  code, err = after_script(args, out, defined, chunk(table.unpack(args.arg)))
+  return messages:finish(out, code, err)
 end
 
 return {
@@ -130,6 +148,9 @@ return {
     { "--limit", value = "N", type = "integer", help = "send at most so many messages" },
     { "--rejects", value = "FILE",
       help = "where to write what was not delivered (default: NAME.rejected-TIME.jsonl)" },
+    outboxes.option,
+    { "--drain", value = "TIME", type = "duration", default = "5m",
+      help = "how long to wait in the end until what was enqueued is delivered" },
     { "--set", value = "NAME=VALUE", multiple = true,
       help = "a value for the script, its iflow.args.NAME" },
   },
