@@ -14,8 +14,9 @@ end
 return function(args, out, question)
   if args.yes then return true end
   if not (core.file.is_terminal(0) and core.file.is_terminal(2)) then
-    return nil, errors { code = "usage.invalid", message = question .. "? Nothing was done",
-      hint = "nobody can be asked here; say --yes when that is meant" }
+    return nil, errors { code = "usage.invalid",
+      message = "nothing was done, since nobody answers: " .. question .. "?",
+      hint = "where no person can be asked, say --yes when that is meant" }
   end
   io.stderr:write(out.name, ": ", question, "? [y/N] ")
   io.stderr:flush()

@@ -58,9 +58,10 @@ end
 
 local function warn(out, survey)
   if survey.old == 0 then return end
-  out:warn(("%s older than 90 days, such as message %d: SAP's Idempotent Process Call has "
-    .. "forgotten ids of that age, so what arrived then is processed a second time"):format(
-    survey.total == 1 and "it is" or words.number(survey.old) .. " are", survey.first_old))
+  local which = survey.old == 1 and ("message %d is"):format(survey.first_old)
+    or ("%s, from message %d on, are"):format(words.messages(survey.old), survey.first_old)
+  out:warn(which .. " older than 90 days: SAP's Idempotent Process Call has forgotten ids of that "
+    .. "age, so what arrived then is processed a second time")
 end
 
 -- True, or nil, err: messages in doubt may be there already.

@@ -71,7 +71,7 @@ local function print_body(out, msg, limit)
   end
   local text = whole(bytes:sub(1, limit))
   if not words.is_text(text) then
-    bytes = bytes:sub(1, BINARY)
+    bytes = bytes:sub(1, math.min(BINARY, limit))
     out:print(words.hex(bytes))
   elseif text ~= "" then
     bytes = text
