@@ -25,6 +25,8 @@ local json = require "iflow.json"
 
 local outbox = {}
 
+local RETENTION = "7d" -- src/bind/outbox.c has the same
+
 local box = { __name = "iflow.outbox" }
 box.__index = box
 
@@ -39,11 +41,12 @@ box.__index = box
 --   lock_wait     how long to wait for another process that holds it ("2s")
 --   backend       "sqlite"
 -- Errors: outbox.locked (names the holder), outbox.read_only, outbox.corrupt, outbox.version,
--- outbox.disk_full.
+-- outbox.disk_full. box.retention has the retention in seconds.
 function outbox.open(options)
   local handle, err = core.outbox.open(options)
   if not handle then return nil, err end
-  return setmetatable({ handle = handle }, box)
+  local retention = core.task.seconds(options.retention or RETENTION)
+  return setmetatable({ handle = handle, retention = retention }, box)
 end
 
 local ABOUT_MAX = 256 * 1024 -- bytes; src/outbox/driver.h has the same
@@ -102,8 +105,11 @@ end
 --- Up to `max` (1; at most 1000) messages of the sender that are ready, the oldest first, of every
 -- key only the first. They are the caller's until one of the methods below is called. A second
 -- value says when the next one is due, nil when none waits for a time. A message has the fields of
--- enqueue and number, attempts, created, changed, size; a large body is { file = path }.
-function box:claim(sender, max) return restore_all(self.handle:claim(sender, max)) end
+-- enqueue and number, attempts, created, changed, size; a large body is { file = path }. now: the
+-- time that counts, seconds since 1970; default: the machine's.
+function box:claim(sender, max, now)
+  return restore_all(self.handle:claim(sender, max, now))
+end
 
 --- Gives claimed messages back as they were.
 function box:release(what) return self.handle:release(what) end

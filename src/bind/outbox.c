@@ -4,7 +4,7 @@
  *                 inline_max =, retention =, lock_wait = } -> box | nil, err
  *   box:enqueue { sender =, id =, key =, about =, body = text | { file = path }, not_before =,
  *                 wait = } -> "accepted" | "known" | nil, err
- *   box:claim(sender [, max]) -> list of messages, when the next one is due or nil | nil, err
+ *   box:claim(sender [, max [, now]]) -> list of messages, when the next one is due or nil | nil, err
  *   box:change(action, what [, outcome]) -> number of messages changed | nil, err
  *     what      a number, a table with a field number, or a list of these; a table's field outcome
  *               goes before the one given for all
@@ -293,10 +293,13 @@ static int m_claim(lua_State *L)
   lua_Integer max = luaL_optinteger(L, 3, 1);
   luaL_argcheck(L, n > 0 && n <= IFL_OUTBOX_NAME_MAX, 2, "is no name of a sender");
   luaL_argcheck(L, max >= 1 && max <= IFL_OUTBOX_LIST_MAX, 3, "must be 1 to 1000");
+  lua_Number now = luaL_optnumber(L, 4, 0);
+  luaL_argcheck(L, now >= 0 && now < 1e11, 4, "is no time in seconds since 1970");
   lua_settop(L, 3);
   struct asking *a = new_asking(L, 1, IFL_OUTBOX_CLAIM);
   a->r->sender = copy(L, sender, n);
   a->r->max = (size_t)max;
+  a->r->now = (int64_t)((double)now * 1000);
   return ask(L, b, a, listed_k);
 }
 

@@ -162,9 +162,10 @@ struct ifl_outbox_driver {
 
   /* Appends up to max messages of the sender that are ready, oldest first, of each order key only
    * the head, and keeps them for the caller until a change or release. more: it stopped early,
-   * call again. next: when the next one is due, 0 when none waits for a time. */
-  int (*claim)(void *db, const char *sender, size_t max, struct ifl_outbox_list *out, bool *more,
-               int64_t *next, iflow_error *err);
+   * call again. next: when the next one is due, 0 when none waits for a time. now: 0 for the
+   * clock's. */
+  int (*claim)(void *db, const char *sender, size_t max, int64_t now, struct ifl_outbox_list *out,
+               bool *more, int64_t *next, iflow_error *err);
   void (*release)(void *db, int64_t number);
 
   int (*list)(void *db, const struct ifl_outbox_filter *f, struct ifl_outbox_list *out,

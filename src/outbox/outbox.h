@@ -16,7 +16,7 @@ enum ifl_outbox_kind {
   IFL_OUTBOX_WRITE_NOTE, /* note, text, size; text NULL: the note goes */
   IFL_OUTBOX_READ_NOTE,  /* note -> text, size */
   IFL_OUTBOX_RELEASE,    /* changes: the numbers alone -> changed */
-  IFL_OUTBOX_CLAIM,      /* sender, max -> list, next */
+  IFL_OUTBOX_CLAIM,      /* sender, max, now -> list, next */
   IFL_OUTBOX_LIST,       /* filter -> list */
   IFL_OUTBOX_HISTORY,    /* filter: one message -> list, history */
   IFL_OUTBOX_STATS,      /* -> stats, counts */
@@ -35,6 +35,7 @@ struct ifl_outbox_request {
   size_t nchanges;
   char *sender;
   size_t max;
+  int64_t now; /* CLAIM: the time that counts, 0 for the clock's */
   char *note;
   struct ifl_outbox_filter filter;
 

@@ -135,8 +135,8 @@ int ifl_sqlite_read_note(void *db, const char *name, char **text, size_t *size, 
 
 /* ---- sqlite_read.c ---- */
 
-int ifl_sqlite_claim(void *db, const char *sender, size_t max, struct ifl_outbox_list *out,
-                     bool *more, int64_t *next, iflow_error *err);
+int ifl_sqlite_claim(void *db, const char *sender, size_t max, int64_t now,
+                     struct ifl_outbox_list *out, bool *more, int64_t *next, iflow_error *err);
 void ifl_sqlite_release(void *db, int64_t number);
 int ifl_sqlite_list(void *db, const struct ifl_outbox_filter *f, struct ifl_outbox_list *out,
                     iflow_error *err);

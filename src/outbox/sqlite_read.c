@@ -204,11 +204,13 @@ static void give_back(struct claim *c, size_t from)
   }
 }
 
-int ifl_sqlite_claim(void *db, const char *sender, size_t max, struct ifl_outbox_list *out,
-                     bool *more, int64_t *next, iflow_error *err)
+int ifl_sqlite_claim(void *db, const char *sender, size_t max, int64_t now,
+                     struct ifl_outbox_list *out, bool *more, int64_t *next, iflow_error *err)
 {
   struct sqlite *q = db;
-  struct claim c = { .q = q, .out = out, .max = out->n + max, .now = ifl_clock_wall_ms() };
+  struct claim c = {
+    .q = q, .out = out, .max = out->n + max, .now = now > 0 ? now : ifl_clock_wall_ms()
+  };
   size_t from = out->n;
   *more = false;
   *next = 0;

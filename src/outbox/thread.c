@@ -116,7 +116,8 @@ static bool read_one(ifl_outbox *box, struct ifl_outbox_request *r)
   r->rc = 0;
   switch (r->kind) {
   case IFL_OUTBOX_CLAIM:
-    r->rc = box->driver->claim(box->db, r->sender, r->max, &r->list, &more, &r->next, &r->err);
+    r->rc =
+        box->driver->claim(box->db, r->sender, r->max, r->now, &r->list, &more, &r->next, &r->err);
     break;
   case IFL_OUTBOX_RELEASE:
     for (size_t i = 0; i < r->nchanges; i++) box->driver->release(box->db, r->changes[i].number);

@@ -119,7 +119,7 @@ local function turn(self)
   if not has_room(self) then return rest(self) end
   local opened, failure = self.sender:open()
   if not opened then return self:pause(failure) end
-  local list, due = self.service.box:claim(self.sender.name, room(self))
+  local list, due = self.service.box:claim(self.sender.name, room(self), clock.now())
   if not list then return self:trouble(due) end
   start_all(self, list)
   self.least = #list > 0 and self.batch or 1

@@ -73,7 +73,7 @@ end
 
 local function later(pump, flight, err, wait, counts)
   write(pump, flight, "retry", { began = flight.began, error = err,
-    not_before = core.task.now() + wait, attempted = counts })
+    not_before = clock.now() + wait, attempted = counts })
   log(pump, "warn", flight, "failed, again in %s: %s", duration.text(wait), tostring(err))
 end
 
