@@ -61,6 +61,9 @@ struct ifl_runtime {
   bool failed;  /* an error ends the run */
   bool ending;  /* for which the tasks have been cancelled */
   bool signaled[IFL_SIGNALS_MAX], any_signal;
+  uint64_t slice;   /* counts resumes */
+  lua_State *inner; /* the coroutine that the current task resumes itself, NULL for none */
+  int overrun;      /* seconds that the current slice took when it was stopped */
 };
 
 /* ---- runtime.c ---- */
@@ -86,6 +89,10 @@ void ifl_task_cancel(struct ifl_task *t);
 void ifl_task_enqueue(struct ifl_task *t);
 /* The wait is over, however: nothing may reach it any more. */
 void ifl_task_end_wait(struct ifl_task *t);
+
+/* ---- task_guard.c ---- */
+
+int ifl_task_f_inner(lua_State *L);
 
 /* ---- task.c ---- */
 

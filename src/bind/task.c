@@ -222,6 +222,8 @@ static void resume(lua_State *L, struct ifl_task *t)
   t->started = true;
   t->state = IFL_TASK_RUNNING;
   rt->current = t;
+  rt->slice++;
+  rt->inner = NULL;
   if (stillborn) {
     fail(L, t, describe_canceled);
   } else {

@@ -55,6 +55,13 @@ int ifl_pause(lua_State *L, lua_KContext ctx, lua_KFunction k);
 struct ifl_runtime *ifl_task_interruptible(lua_State *L);
 void ifl_task_interrupt(struct ifl_runtime *rt);
 
+/* For the host's limits (task_guard.c). A run of Lua from one wait to the next has a number of its
+ * own; 0: none runs. Both are safe in a signal handler and in an allocator. */
+uint64_t ifl_task_slice(const struct ifl_runtime *rt);
+/* The Lua code that runs just now gets script.limit at its next instruction. seconds: how long it
+ * has run, for the text. */
+void ifl_task_overrun(struct ifl_runtime *rt, int seconds);
+
 /* Starts a function as a task of its own, from C: used by the server to run a handler a request.
  * The stack holds, as for lua_call, the function and above it nargs arguments; all are popped.
  * Raises when memory is out, and outside iflow.run. */

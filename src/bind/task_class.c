@@ -212,19 +212,11 @@ static int f_signal(lua_State *L)
 int ifl_open_task(lua_State *L)
 {
   static const luaL_Reg funcs[] = {
-    { "run", ifl_task_run },
-    { "spawn", f_spawn },
-    { "sleep", f_sleep },
-    { "current", f_current },
-    { "park", f_park },
-    { "wake", f_wake },
-    { "counts", f_counts },
-    { "now", f_now },
-    { "monotonic", f_monotonic },
-    { "drop_idle", f_drop_idle },
-    { "signal", f_signal },
-    { "seconds", f_seconds },
-    { NULL, NULL },
+    { "run", ifl_task_run },       { "spawn", f_spawn },   { "sleep", f_sleep },
+    { "current", f_current },      { "park", f_park },     { "wake", f_wake },
+    { "counts", f_counts },        { "now", f_now },       { "monotonic", f_monotonic },
+    { "drop_idle", f_drop_idle },  { "signal", f_signal }, { "seconds", f_seconds },
+    { "inner", ifl_task_f_inner }, { NULL, NULL },
   };
   static const luaL_Reg methods[] = {
     { "join", m_join }, { "cancel", m_cancel }, { "state", m_state }, { NULL, NULL }

@@ -4,6 +4,7 @@
  * here; the module leaves the process of its host application alone. */
 #include "bind/task.h"
 #include "host/embedded.h"
+#include "host/limits.h"
 #include "iflow.h"
 
 #include <lauxlib.h>
@@ -111,6 +112,8 @@ static void push_host(lua_State *L)
   static const luaL_Reg functions[] = { { "commands", ifl_embedded_commands },
                                         { "once", f_once },
                                         { "stopped", f_stopped },
+                                        { "limit", ifl_limits_set },
+                                        { "memory", ifl_limits_memory },
                                         { NULL, NULL } };
   luaL_newlib(L, functions);
   lua_pushstring(L, iflow_version());
@@ -187,7 +190,9 @@ int main(int argc, char **argv)
     fputs("iflow: out of memory\n", stderr);
     return EXIT_TEMPORARY;
   }
+  ifl_limits_begin(L);
   code = run(L, &a);
+  ifl_limits_end();
   lua_close(L);
   return flush_output(code);
 }

@@ -1,0 +1,50 @@
+/* task_guard.c -- how a script that does not come back to the loop is stopped. The host measures and
+ * calls ifl_task_overrun from its signal handler; here the code that runs gets an error.
+ *
+ * A script may resume coroutines of its own inside a task, and then it is that coroutine which has
+ * to be stopped. Lua does not tell which one runs, so lua/iflow/guard.lua says it:
+ *   task.inner(co or nil) -> the one before */
+#include "base/error.h"
+#include "bind/bind.h"
+#include "bind/runtime.h"
+
+static const char inner_key =
+    0; /* registry: keeps the coroutine, so that rt->inner is never stale */
+
+uint64_t ifl_task_slice(const struct ifl_runtime *rt)
+{
+  return rt->current != NULL ? rt->slice : 0;
+}
+
+static void on_overrun(lua_State *L, lua_Debug *ar)
+{
+  iflow_error err = { 0 };
+  struct ifl_runtime *rt = ifl_runtime(L);
+  lua_sethook(L, NULL, 0, 0);
+  lua_getinfo(L, "Sl", ar);
+  ifl_fail(&err, IFLOW_ESCRIPTLIMIT, "%s:%d: ran for %d s without waiting once", ar->short_src,
+           ar->currentline, rt->overrun);
+  ifl_pusherrortable(L, &err);
+  lua_error(L);
+}
+
+void ifl_task_overrun(struct ifl_runtime *rt, int seconds)
+{
+  if (rt->current == NULL) return;
+  rt->overrun = seconds;
+  lua_sethook(rt->inner != NULL ? rt->inner : rt->current->co, on_overrun, LUA_MASKCOUNT, 1);
+}
+
+int ifl_task_f_inner(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  lua_State *co = lua_isnoneornil(L, 1) ? NULL : lua_tothread(L, 1);
+  luaL_argexpected(L, co != NULL || lua_isnoneornil(L, 1), 1, "coroutine");
+  lua_settop(L, 1);
+  if (rt->inner == NULL) lua_pushnil(L);
+  else lua_rawgetp(L, LUA_REGISTRYINDEX, &inner_key);
+  lua_pushvalue(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &inner_key);
+  rt->inner = co;
+  return 1;
+}
