@@ -73,7 +73,6 @@ describe("the relay while the tenant is down", function()
     local client <close> = process.start { "python3", "spec/support/legacy_client.py",
       tostring(port), tostring(COUNT) }
     local result = client:wait(LIMIT)
-    local posted = core.task.monotonic() - down
     assert.same({ 0, "" }, { result.code, result.err })
     assert.equal(COUNT, json.decode(result.out)["202"])
     while core.task.monotonic() - down < DOWN do process.pause() end
@@ -84,10 +83,6 @@ describe("the relay while the tenant is down", function()
     service:signal "TERM"
     assert.equal(0, service:wait().code)
     check(arrived)
-    if size.full then
-      print(("\n%d messages posted in %.1f s, tenant down for %.1f s, all there after %.1f s")
-        :format(COUNT, posted, math.max(posted, DOWN), core.task.monotonic() - down))
-    end
     assert.equal(COUNT, #sb:log())
   end, { limit = LIMIT * 2 }))
 end)
