@@ -72,8 +72,14 @@ local function is_transient(err)
     or (err.status or 0) >= 500
 end
 
+-- A log was found by its id, which shows that ids are in the logs.
+local function carries(sender, entry)
+  sender.known_log = { message_id = entry.message_id, id = entry.application_id, carried = true,
+    at = clock.monotonic() }
+end
+
 -- One look: verdict, entry | nil, err.
-local function look(log, what)
+local function look(sender, log, what)
   if what.message_id then
     local entry, err = log:find(what.message_id)
     if err then return nil, err end
@@ -82,6 +88,7 @@ local function look(log, what)
   if not what.id then return "none" end
   local list, err = log:search(what.id)
   if not list then return nil, err end
+  if list[1] and list[1].application_id == what.id then carries(sender, list[1]) end
   return message_log.judge(list, what.began and what.began - SKEW)
 end
 
@@ -95,7 +102,7 @@ local final = { delivered = true, failed = true }
 local function poll(sender, log, what, limits)
   local began, pause = clock.monotonic() - (what.waited or 0), sender.options.in_doubt.first
   while true do
-    local verdict, entry = look(log, what)
+    local verdict, entry = look(sender, log, what)
     if final[verdict] then return verdict, entry end
     if not verdict and not is_transient(entry) then return "unknown", entry end
     local limit = verdict == "open" and limits.running or limits.wait

@@ -31,12 +31,14 @@ running.__index = running
 
 -- One message ----------------------------------------------------------------------------------
 
--- What is known of the attempt: the error as it was, and what proof.resolve wants to know.
-local function attempt_of(row)
+-- What is known of the attempt: an error, and what proof.resolve wants to know. The text of the
+-- attempt's own error is in the history.
+local function attempt_of(row, msg)
   local last = row.history and row.history[#row.history] or {}
   local code = errors.info(row.code) and row.code or "call.in_doubt"
-  local err = errors { code = code, message = row.error or "nobody knows what became of it",
-    status = row.status, message_id = row.message_id }
+  local err = errors { code = code, status = row.status, message_id = row.message_id,
+    message = ("%s: after attempt %d nobody knew what became of it"):format(msg:where(),
+      row.attempts) }
   err.outcome = "in_doubt"
   local ended = last.ended or row.changed
   return err, { began = last.began or row.changed,
@@ -109,7 +111,7 @@ local function resolve(self, sender, row, entry)
   if not shown then return nil, failure end
   if shown.state ~= "in_doubt" then return true end
   local msg = stored.message(shown)
-  local err, about = attempt_of(shown)
+  local err, about = attempt_of(shown, msg)
   local answer, decided = proof.resolve(sender, msg, err, about)
   if not answer and decided.outcome == "in_doubt" then
     later(self, sender, row, decided)
