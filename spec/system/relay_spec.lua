@@ -66,9 +66,11 @@ describe("a relay", function()
     local place <close> = relay.open { relay = { sender = function(request)
       if request.query.kind == "bad" then return iflow.reject "there is no such kind" end
       if request.query.kind == "broken" then error "oops" end
+      if request.headers["x-api-key"] then error "a secret is shown" end
       return request.query.kind
     end } }
-    assert.equal(202, place:post { path = "/orders?kind=orders" }.status)
+    assert.equal(202, place:post { path = "/orders?kind=orders",
+      headers = { ["X-API-Key"] = "k", ["X-More"] = "m" } }.status)
     local bad = place:post { path = "/orders?kind=bad" }
     assert.same({ 422, "there is no such kind" }, { bad.status, bad.json.message })
     assert.equal(500, place:post { path = "/orders?kind=nothing" }.status)
@@ -102,7 +104,9 @@ describe("a relay refuses", function()
     local long = { SAP_ApplicationID = ("i"):rep(201) }
     assert.equal(400, place:post { headers = long }.status)
     assert.equal(400, place:post { headers = { SAP_Sender = "\xff" } }.status)
-    assert.equal(2, place.service.box:counts().messages + place.service.box:counts().delivered)
+    assert.equal(431, place:post { headers = { SAP_Sender = ("s"):rep(65536) } }.status)
+    local counts = place.service.box:counts()
+    assert.equal(2, counts.messages + counts.delivered)
   end))
 
   it("a body that is too large before it is sent", async(function()
@@ -154,6 +158,16 @@ describe("a relay refuses", function()
     local got = place:post {}
     assert.equal(429, got.status)
     assert.is_truthy(got.headers["retry-after"])
+  end))
+
+  it("more connections than it may have", async(function()
+    local place <close> = relay.open { relay = { max_connections = 1 } }
+    assert.equal("202 none", raw(place.port, [[
+first, second = connect(), connect()
+first.sendall(b"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
+              b"Connection: close\r\n\r\nx")
+print(statuses(rest(first)), "none" if rest(second) in (b"", b"RESET") else "some")
+]]))
   end))
 
   it("more requests at once than it may have", async(function()

@@ -55,9 +55,11 @@ local function send(req, answer)
 end
 
 local function serve(self, req)
-  self.tasks[core.task.current()] = true
+  local task = core.task.current()
+  self.tasks[task] = true
   local answer = answer_of(self, new_request(req))
   if answer then send(req, answer) end -- otherwise the client is gone
+  self.tasks[task] = nil
 end
 
 -- TLS: { tls =, identity =, … } for core.server, or nil, err.

@@ -1,4 +1,6 @@
+local answers = require "iflow.service.relay.answers"
 local iflow = require "iflow"
+local json = require "iflow.json"
 local raises = require "spec.support.raises"
 local registry = require "iflow.registry"
 local requests = require "iflow.service.relay.request"
@@ -56,6 +58,8 @@ describe("iflow.relay", function()
       ["option 'listen': \"example.com:80\""] = { listen = "example.com:80" },
       ["option 'listen': \"127.0.0.256:1\""] = { listen = "127.0.0.256:1" },
       ["option 'listen': \"127.0.0.1:65536\""] = { listen = "127.0.0.1:65536" },
+      ["option 'path' must be a path, such as"] = { path = "/a%20b" },
+      ["option 'wait' must be less than 'total_timeout'"] = { wait = 30, total_timeout = "30s" },
       ["option 'name' must be"] = { name = "" },
       ["option 'wait'"] = { wait = "soon" },
       ["option 'wait' is longer than 0"] = { wait = 0 },
@@ -168,5 +172,65 @@ describe("a request of a relay", function()
     local none, name = requests.forwarded(of("/", { raw = { { "A", "\xff" } }, a = "\xff" }),
       requests.matcher { "a" }, {})
     assert.same({ nil, "A" }, { none, name })
+  end)
+end)
+
+describe("an answer of a relay", function()
+  local function failed(fields)
+    local err = iflow.error { code = fields.code, message = "why" }
+    err.outcome = fields.outcome
+    local answer = answers.failed(err)
+    return answer.status, answer.headers["Retry-After"], json.decode(answer.body)
+  end
+
+  it("tells who should come again, and who must mend something", function()
+    for code, expected in pairs {
+      ["outbox.full"] = { 503, "10" }, ["outbox.disk_full"] = { 503, "60" },
+      ["outbox.read_only"] = { 503, "10" }, ["outbox.corrupt"] = { 503, "10" },
+      ["file.io"] = { 503, "10" }, ["object.closed"] = { 503, "10" },
+      ["transform.failed"] = { 422 }, ["message.rejected"] = { 422 }, ["limit.exceeded"] = { 413 },
+      ["usage.invalid"] = { 500 },
+    } do
+      local status, later, body = failed { code = code }
+      assert.same({ code, expected }, { code, { status, later } })
+      assert.equal(code, body.error)
+    end
+    assert.equal(422, (failed { code = "script.failed", outcome = "rejected" }))
+  end)
+
+  it("is JSON whatever it quotes", function()
+    local answer = answers.refuse(422, "transform.failed", "a \xff b")
+    assert.equal("a ? b", json.decode(answer.body).message)
+    local durable = answers.durable({ id = "\xff", state = "accepted", count = 1, known = 0,
+      rejected = 0 }, "SAP_ApplicationID")
+    assert.equal("?", json.decode(durable.body).id)
+  end)
+
+  it("counts what became of several messages", function()
+    local function of(fields)
+      local answer = answers.durable(fields, "SAP_ApplicationID")
+      local body = json.decode(answer.body)
+      return { answer.status, body.state, body.count, body.known, body.rejected }
+    end
+    assert.same({ 202, "accepted" }, of { id = "1", state = "accepted", count = 1, known = 0,
+      rejected = 0 })
+    assert.same({ 202, "accepted", 3, 1, 2 }, of { id = "1", state = "rejected", count = 3,
+      known = 1, rejected = 2 })
+    assert.same({ 200, "known", 2, 2 }, of { id = "1", state = "known", count = 2, known = 2,
+      rejected = 0 })
+    assert.same({ 422, "rejected", 0, 0, 2 }, of { id = "1", state = "rejected", count = 0,
+      known = 0, rejected = 2 })
+    assert.same({ 200, "skipped" }, of { state = "skipped", count = 0, known = 0, rejected = 0 })
+  end)
+
+  it("never has a 5xx for a message that is kept without saying so", function()
+    for outcome, status in pairs { in_doubt = 504, retryable = 502 } do
+      local err = iflow.error { code = "call.in_doubt", message = "why" }
+      err.outcome = outcome
+      local answer = answers.ended(err, "1", "SAP_ApplicationID")
+      assert.equal(status, answer.status)
+      assert.is_true(json.decode(answer.body).durable)
+    end
+    assert.is_nil(answers.ended(iflow.error { code = "task.timeout", message = "why" }, "1", "ID"))
   end)
 end)

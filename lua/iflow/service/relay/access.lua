@@ -90,8 +90,7 @@ end
 local function cors(origin, request)
   local headers = { ["Access-Control-Allow-Origin"] = origin, Vary = "Origin" }
   if request.method ~= "OPTIONS" then
-    headers["Access-Control-Expose-Headers"] = "*, SAP_ApplicationID, "
-      .. "SAP_MessageProcessingLogID, X-Iflow-State, Retry-After"
+    headers["Access-Control-Expose-Headers"] = "*"
     return headers
   end
   headers["Access-Control-Allow-Methods"] = "POST"

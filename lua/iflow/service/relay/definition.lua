@@ -11,8 +11,8 @@ local WAIT, WAIT_MAX = 60, 3600
 
 local known = {
   listen       = { "string", "integer", default = "127.0.0.1:8080" },
-  path         = { "string", needed = true, text = 'a path, such as "/orders"',
-                   fine = function(path) return path:find "^/[^?#%s%c]*$" end },
+  path         = { "string", needed = true, text = 'a path, such as "/orders", without %-escapes',
+                   fine = function(path) return path:find "^/[^?#%%%s%c]*$" end },
   sender       = { "string", "function", needed = true,
                    text = "the name of a sender or a function of the request" },
   name         = { "string", text = "a name of 1 to 200 bytes",
@@ -141,10 +141,16 @@ local function check_times(o, level)
   for _, name in ipairs(times) do
     if o[name] then o[name] = duration.check(o[name], name, level + 1) end
   end
+end
+
+local function check_wait(o, level)
   if not o.wait then return end
   o.wait = o.wait == true and WAIT or duration.check(o.wait, "wait", level + 1)
   if o.wait <= 0 or o.wait > WAIT_MAX then
     error("option 'wait' is longer than 0 and at most " .. duration.text(WAIT_MAX), level + 1)
+  end
+  if o.wait >= (o.total_timeout or math.huge) then
+    error("option 'wait' must be less than 'total_timeout'", level + 1)
   end
 end
 
@@ -164,6 +170,7 @@ function definition.check(given, earlier, level)
   check_lists(o, level + 1)
   check_times(o, level + 1)
   share(o, given, earlier, level + 1)
+  check_wait(o, level + 1)
   check_security(o, level + 1)
   o.name = o.name or o.address.text .. o.path
   return o

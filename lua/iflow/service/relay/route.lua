@@ -17,6 +17,7 @@ route.__index = route
 
 local ROOM_WAIT = 2       -- seconds a request waits for room in the outbox
 local ID_MAX = 200        -- bytes of a message id that a client chooses
+local HEADERS_MAX = 65536 -- bytes of the headers that go on; the outbox has a limit, too
 local COMPLAIN_EVERY = 60 -- seconds between two log lines of the same kind
 local COUNTERS = { "accepted", "known", "rejected", "refused", "failed" }
 
@@ -51,8 +52,8 @@ end
 
 local function refused(self, request, answer)
   self.counts.refused = self.counts.refused + 1
-  complain(self, "refused " .. answer.status, ("%s %s from %s: refused with %d"):format(
-    request.method, request.path or "?", request.peer, answer.status))
+  complain(self, "refused " .. answer.status, ("a %s from %s is refused with %d"):format(
+    request.method, request.peer, answer.status))
   return answer
 end
 
@@ -99,11 +100,20 @@ end
 
 local function is_canceled(err) return errors.is(err) and err.code == "task.canceled" end
 
+-- What a function of the script may look at: no secrets.
+local function shown(request)
+  local headers = {}
+  for name, value in pairs(request.headers) do headers[name] = value end
+  for _, name in ipairs { "raw", "authorization", "x-api-key", "cookie" } do headers[name] = nil end
+  return { method = request.method, path = request.path, query = request.query,
+    peer = request.peer, headers = headers, subject = request.subject,
+    content_type = request.content_type }
+end
+
 -- What the function of the script says: a name; or nil and the answer.
 local function chosen(self, request)
-  local ok, name = xpcall(self.options.sender, errors.handler "script.failed", {
-    method = request.method, path = request.path, query = request.query, peer = request.peer,
-    headers = request.headers, subject = request.subject, content_type = request.content_type })
+  local ok, name = xpcall(self.options.sender, errors.handler "script.failed",
+    shown(request))
   if not ok and is_canceled(name) then error(name, 0) end
   if ok and verdict.of(name) == "reject" then
     self.counts.rejected = self.counts.rejected + 1
@@ -133,6 +143,12 @@ local function id_header_of(sender)
   return id and id.header or "SAP_ApplicationID"
 end
 
+local function size_of(headers)
+  local size = 0
+  for name, value in pairs(headers) do size = size + #name + #value end
+  return size
+end
+
 -- The fields of the message besides its body; or nil and the answer.
 local function fields_of(self, request, sender)
   local id_header = id_header_of(sender):lower()
@@ -149,6 +165,9 @@ local function fields_of(self, request, sender)
   if headers and kind and not utf8.len(kind) then headers, bad = nil, "Content-Type" end
   if not headers then
     return nil, answers.refuse(400, "bad_header", ("%s is no UTF-8 text"):format(bad))
+  elseif size_of(headers) > HEADERS_MAX then
+    return nil, answers.refuse(431, "headers_too_large",
+      ("the headers that go on have at most %d bytes"):format(HEADERS_MAX))
   end
   return { id = id, headers = headers, content_type = kind }
 end
