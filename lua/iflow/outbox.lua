@@ -19,6 +19,7 @@
 --
 -- Methods return nil, err when the disk fails them; nothing has changed then.
 
+local clock = require "iflow.clock"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local json = require "iflow.json"
@@ -108,6 +109,7 @@ end
 -- enqueue and number, attempts, created, changed, size; a large body is { file = path }. now: the
 -- time that counts, seconds since 1970; default: the machine's.
 function box:claim(sender, max, now)
+  local _ <close> = clock.work()
   return restore_all(self.handle:claim(sender, max, now))
 end
 
@@ -120,7 +122,10 @@ function box:release(what) return self.handle:release(what) end
 --   outcome   { began =, ended =, status =, message_id =, error = text or iflow.error, code =,
 --               not_before =, attempted = }
 local function changes(action)
-  return function(self, what, outcome) return self.handle:change(action, what, outcome) end
+  return function(self, what, outcome)
+    local _ <close> = clock.work()
+    return self.handle:change(action, what, outcome)
+  end
 end
 
 --- Before the first byte is sent, for senders that must not repeat blindly: ready -> started.

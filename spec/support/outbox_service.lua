@@ -1,5 +1,5 @@
--- outbox_service.lua -- a service over an outbox in a directory of its own, and a box that fails when
--- a spec wants it to. Inside a task; goes with its scope.
+-- outbox_service.lua -- a service over an outbox in a directory of its own, and a box that fails
+-- when a spec wants it to. Inside a task; goes with its scope.
 --   local running <close> = outbox_service.open { outbox_options = { … } }   -- of what is defined
 --   running.service, running.box, running:row(sender, id), running:wait(sender, id, state)
 local core = require "iflow.core"

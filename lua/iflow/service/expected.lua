@@ -22,6 +22,7 @@ local function known_end(self)
     local err = errors { code = code, message = row.error or "the message is " .. row.state,
       status = row.status, message_id = row.message_id }
     err.outcome = row.state
+    if row.state == "rejected" and errors.info(code).retryable then err.outcome = "retryable" end
     return nil, err
   end
 end

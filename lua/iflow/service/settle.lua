@@ -111,7 +111,7 @@ function settle.message(pump, flight, answer, err, wait, counts)
   end
   if err.status then pump:fine() end
   if err.outcome == "in_doubt" then return in_doubt(pump, flight, err) end
-  if err.outcome == "retryable" and wait then return later(pump, flight, err, wait, counts) end
+  if wait then return later(pump, flight, err, wait, counts) end
   return rejected(pump, flight, err)
 end
 
