@@ -44,11 +44,12 @@ local function latest(schedule, from, to, count)
   end
 end
 
--- Where to go on from when the clock stands before the last run.
+-- Where to go on from when the clock stands before the last run. Who is woken at a planned time
+-- finds the clock at one often, so a run at this very moment is still to come.
 local function after_set_back(schedule, last, moment)
   local step = last - moment
   local kept = schedule.expression.hourly and GRACE or SET_BACK_MAX
-  return step > kept and moment or last
+  return step > kept and moment - 1 or last
 end
 
 local function how_many(schedule) return schedule.missed == "all" and ALL_MAX or 1 end

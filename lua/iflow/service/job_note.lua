@@ -1,0 +1,57 @@
+--- What a service remembers of a job across restarts: a note of the outbox, "job/NAME". Internal.
+--
+--   last       the planned time of the latest run that was started or left out; of a job that was
+--              never seen: when it was seen first
+--   running    { planned =, began = } while a run goes on, so that a killed one is known afterwards
+--   again      runs that asked for another attempt: { { at =, wait =, planned =, missed =,
+--              attempt = }, … }; at: when, wait: what was asked for
+
+local clock = require "iflow.clock"
+local errors = require "iflow.error"
+local json = require "iflow.json"
+
+local note = {}
+
+local function name_of(job) return "job/" .. job.name end
+
+local function is_run(value)
+  return type(value) == "table" and type(value.planned) == "number"
+end
+
+-- A note that somebody has damaged counts for nothing, and is said; the job starts anew.
+local function parse(text)
+  local value = json.decode(text)
+  if type(value) ~= "table" or type(value.last) ~= "number" then return nil end
+  local kept = { last = math.floor(value.last), again = {},
+    running = is_run(value.running) and value.running or nil }
+  for i, entry in ipairs(type(value.again) == "table" and value.again or {}) do
+    if not is_run(entry) or not tonumber(entry.at) or not tonumber(entry.wait) then return nil end
+    kept.again[i] = { at = entry.at, wait = entry.wait, planned = math.floor(entry.planned),
+      missed = entry.missed == true, attempt = math.tointeger(entry.attempt) or 2 }
+  end
+  return kept
+end
+
+--- { last =, running =, again = } of a job; last is nil when it was never seen. nil, err when the
+-- disk fails, or the note is none (outbox.corrupt).
+function note.read(box, job)
+  local _ <close> = clock.work()
+  local text, err = box:note(name_of(job))
+  if not text then
+    if err then return nil, err end
+    return { again = {} }
+  end
+  local kept = parse(text)
+  if kept then return kept end
+  return nil, errors { code = "outbox.corrupt",
+    message = ("the note '%s' of the outbox is damaged: %s"):format(name_of(job), text:sub(1, 80)) }
+end
+
+--- Makes it durable: true, or nil, err.
+function note.write(box, job, kept)
+  local _ <close> = clock.work()
+  return box:note(name_of(job), assert(json.encode { last = kept.last, running = kept.running,
+    again = json.array(kept.again) }))
+end
+
+return note
