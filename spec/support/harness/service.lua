@@ -1,0 +1,31 @@
+-- service.lua -- the script that the harness serves: orders, which may be repeated and keep the
+-- order of their keys, payments, which must not be repeated, and drops, the lines of dropped files.
+-- HARNESS_DIR has key.json and the drop folder, HARNESS_LISTEN is the address of the relays.
+local iflow = require "iflow"
+
+local dir, listen = os.getenv "HARNESS_DIR", os.getenv "HARNESS_LISTEN"
+local retry = iflow.retry { first = "50ms", factor = 2, max = "500ms", attempts = 10000 }
+
+iflow.sender "orders" {
+  service_key = dir .. "/key.json", cacert = dir .. "/sandbox/ca.pem", to = "/http/orders",
+  idempotent = true, retry = retry, breaker = false,
+  order_by = function(msg) return msg.body:match "^%S+" end,
+}
+
+iflow.sender "payments" {
+  service_key = dir .. "/key.json", cacert = dir .. "/sandbox/ca.pem", to = "/http/payments",
+  retry = retry, breaker = false,
+}
+
+iflow.sender "drops" {
+  service_key = dir .. "/key.json", cacert = dir .. "/sandbox/ca.pem", to = "/http/drops",
+  idempotent = true, retry = retry, breaker = false, transform = { iflow.transform.lines {} },
+}
+
+if os.getenv "HARNESS_FILES" then
+  iflow.files { dir .. "/inbox/*.txt", done = dir .. "/archive", failed = dir .. "/failed",
+    sender = "drops", settle = "0s" }
+end
+
+iflow.relay { listen = listen, path = "/orders", sender = "orders" }
+iflow.relay { listen = listen, path = "/payments", sender = "payments" }
