@@ -11,12 +11,16 @@ local function failed(path, why)
   return errors { code = "file.no_access", message = ("cannot write '%s': %s"):format(path, why) }
 end
 
---- The bytes of a file, as an iterator.
+--- The bytes of a file, as an iterator; raises an iflow error where there is none.
 function bodies.pieces(path)
-  local file = assert(io.open(path, "rb"))
+  local file, why = io.open(path, "rb")
+  if not file then error(errors { code = "file.not_found", message = why }, 0) end
   return function()
-    local piece = file:read(PIECE)
-    if not piece then file:close() end
+    local piece = file and file:read(PIECE)
+    if not piece and file then
+      file:close()
+      file = nil
+    end
     return piece
   end
 end

@@ -60,8 +60,10 @@ local function write_large(target, msg, path)
   return true
 end
 
+-- True; false when its body has just gone with its delivery; nil, err.
 local function write_message(target, msg)
   local path = type(msg.body) == "table" and msg.body.file
+  if path and not core.file.stat(path) then return false end
   if not path or has_only_data(msg) then
     target.write(line_of(msg, msg.body), "\n")
     return true
@@ -91,8 +93,8 @@ function export.write(pages, path)
     for _, msg in ipairs(page) do
       if msg.body ~= nil then -- what is delivered has none
         ok, err = write_message(target, msg)
-        if not ok then return nil, err end
-        count = count + 1
+        if err then return nil, err end
+        if ok then count = count + 1 end
       end
     end
   end
