@@ -25,6 +25,7 @@ int ifl_open_jwt(lua_State *L);
 int ifl_open_tenant(lua_State *L);
 int ifl_open_outbox(lua_State *L);
 int ifl_open_file(lua_State *L);
+int ifl_open_notify(lua_State *L);
 int ifl_open_process(lua_State *L);
 int ifl_open_xml(lua_State *L);
 int ifl_open_csv(lua_State *L);

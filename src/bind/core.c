@@ -21,6 +21,7 @@ static const luaL_Reg submodules[] = {
   { "secret", ifl_open_secret },
   { "log", ifl_open_log },
   { "file", ifl_open_file },
+  { "notify", ifl_open_notify },
   { "process", ifl_open_process },
   { "crypto", ifl_open_crypto },
   { "authority", ifl_open_authority },
