@@ -135,9 +135,7 @@ end
 
 -- What runs beside the pumps: the resolver of what is in doubt, the jobs.
 local function start_part(self, name)
-  local found, part = pcall(require, "iflow.service." .. name)
-  if not found then return true end
-  local running, err = part.start(self)
+  local running, err = require("iflow.service." .. name).start(self)
   if not running then return nil, err end
   table.insert(self.parts, running)
   return true

@@ -226,7 +226,9 @@ describe("a pump", function()
 
   it("calls the callbacks, with data, whose errors change nothing", async(function()
     local told = {}
-    local fake <close> = recording({}, nil, function(_, body) return body:find "2" and 400 or 200 end)
+    local fake <close> = recording({}, nil, function(_, body)
+      return body:find "2" and 400 or 200
+    end)
     local s = sender_of(fake, { transform = iflow.transform.to_json {},
       on_delivered = function(msg, answer) told[#told + 1] = msg.data.n .. " " .. answer.status end,
       on_rejected = function(msg, err)
@@ -270,8 +272,9 @@ describe("a pump of messages with keys", function()
     local fake <close> = recording(bodies, nil, function(n, body)
       return body == "a1" and n < 12 and 500 or 200
     end)
-    local s = sender_of(fake, { retry = iflow.retry { first = "1s", max = "30s", attempts = 50, on = 500 },
-      breaker = false, order_by = function(msg) return msg.body:sub(1, 1) end })
+    local s = sender_of(fake, { breaker = false,
+      retry = iflow.retry { first = "1s", max = "30s", attempts = 50, on = 500 },
+      order_by = function(msg) return msg.body:sub(1, 1) end })
     local running <close> = outbox_service.open()
     for _, body in ipairs { "a1", "a2", "b1", "a3", "b2", "c1" } do assert(s:enqueue(body)) end
     assert.is_true(running.service:drain "1d")
