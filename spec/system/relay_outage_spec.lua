@@ -1,7 +1,9 @@
 -- A legacy client that speaks nothing but plain HTTP posts its orders to `iflow serve` while the
 -- tenant is down: all arrive after it is back, each once, the orders of a customer in their order.
+-- And what it is told when the disk is full.
 local async = require "spec.support.async"
 local core = require "iflow.core"
+local iflow = require "iflow"
 local json = require "iflow.json"
 local process = require "spec.support.process"
 local sandbox = require "spec.support.sandbox"
@@ -85,4 +87,46 @@ describe("the relay while the tenant is down", function()
     check(arrived)
     assert.equal(COUNT, #sb:log())
   end, { limit = LIMIT * 2 }))
+end)
+
+-- A service whose files cannot grow beyond so many KiB, and whose tenant is nowhere.
+local function serve_on_full_disk(dir, port, kib)
+  local nowhere = "http://127.0.0.1:9"
+  dir:write("key.json", assert(json.encode { oauth = { clientid = "sb-1!b2|it-rt-acme!b3",
+    clientsecret = "s3cret", url = nowhere, tokenurl = nowhere .. "/oauth/token",
+    createdate = "2026-05-04T08:00:00.000Z" } }))
+  dir:write("orders.lua", SCRIPT:format(dir:file "key.json", "/dev/null", port))
+  local service = process.start { "sh", "-c", "trap '' XFSZ; ulimit -f $1; shift; exec \"$@\"",
+    "sh", tostring(kib * 2), process.iflow, "serve", dir:file "orders.lua", "--outbox",
+    dir:file "outbox.db" }
+  process.wait_port(port, service)
+  return service
+end
+
+-- Posts bodies of that size until one is not taken: how many were, and the answer that refused.
+local function post_until_refused(port, bytes)
+  for taken = 0, 1000 do
+    local answer = assert(core.http.request { url = ("http://127.0.0.1:%d/orders"):format(port),
+      method = "POST", body = ("x"):rep(bytes), proxy = "" })
+    if answer.status ~= 202 then return taken, answer end
+  end
+end
+
+describe("the relay on a full disk", function()
+  it("asks its clients to come again, and loses nothing that it took", async(function()
+    local dir <close> = process.tempdir()
+    local port = process.free_port()
+    local service <close> = serve_on_full_disk(dir, port, 2048)
+    local taken, answer = post_until_refused(port, 50000)
+    assert.same({ 503, "60" }, { answer.status, answer.headers["retry-after"] })
+    assert.equal("outbox.disk_full", json.decode(answer.body).error)
+    local none
+    none, answer = post_until_refused(port, 3000000) -- in a file of its own first
+    assert.same({ 0, 503 }, { none, answer.status })
+    service:signal "KILL"
+    service:wait()
+    local box <close> = assert(iflow.outbox.open { path = dir:file "outbox.db" })
+    assert.is_true(taken > 5)
+    assert.equal(taken, box:counts().messages)
+  end))
 end)

@@ -109,12 +109,18 @@ local function open_listener(service, o)
   local self = setmetatable({ service = service, address = o.address.text, routes = {}, running = 0,
     tasks = setmetatable({}, { __mode = "k" }) }, listener)
   local err
-  self.directory, err = core.file.tempdir "iflow-relay-"
-  if not self.directory then return nil, err end
   self.server, err = listen(self, o)
-  if self.server then return self end
-  core.file.remove(self.directory, { recursive = true })
-  return nil, err
+  if not self.server then return nil, err end
+  return self
+end
+
+-- A directory for large bodies, made when the first one comes.
+local function directory_of(self)
+  return function()
+    local err
+    if not self.directory then self.directory, err = core.file.tempdir "iflow-relay-" end
+    return self.directory, err
+  end
 end
 
 -- Lets answers leave, then cuts the connections and cancels what still runs for them.
@@ -123,7 +129,7 @@ function listener:close(grace)
   for task in pairs(self.tasks) do
     if task ~= core.task.current() then task:cancel() end
   end
-  core.file.remove(self.directory, { recursive = true })
+  if self.directory then core.file.remove(self.directory, { recursive = true }) end
 end
 
 -- One relay that runs ---------------------------------------------------------------------------
@@ -166,7 +172,7 @@ function relay.start(trigger, service)
   if not found then found, err = open_listener(service, o) end
   if not found then return fail(trigger, err) end
   local route
-  route, err = routes.new(trigger, service, found.directory)
+  route, err = routes.new(trigger, service, directory_of(found))
   if not route then
     if found.running == 0 then found:close(0) end
     return fail(trigger, err)

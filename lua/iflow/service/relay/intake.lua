@@ -7,7 +7,7 @@ local errors = require "iflow.error"
 local intake = {}
 
 local KEPT = 256 * 1024 -- bytes of a body that stay in memory
-local NO_SPACE = { [28] = true, [122] = true } -- ENOSPC, EDQUOT
+local NO_SPACE = { [27] = true, [28] = true, [122] = true } -- EFBIG, ENOSPC, EDQUOT
 
 local body = {}
 body.__index = body
@@ -25,7 +25,9 @@ local function disk_failed(why, number)
 end
 
 local function spill(self)
-  self.file = ("%s/%s"):format(self.directory, core.crypto.uuid())
+  local directory, err = self.directory()
+  if not directory then return nil, err end
+  self.file = ("%s/%s"):format(directory, core.crypto.uuid())
   local why, number
   self.handle, why, number = io.open(self.file, "wb")
   if not self.handle then return disk_failed(why, number) end
@@ -66,8 +68,9 @@ local function too_large(max)
   return answers.refuse(413, "too_large", ("a body has at most %d bytes here"):format(max))
 end
 
---- Reads it to its end. max: bytes; directory: for files. Returns a body (to be closed); or nil and
--- the answer; nil alone when the client broke off, which the server answers by itself.
+--- Reads it to its end. max: bytes; directory: a function -> where files may lie. Returns a body,
+-- to be closed; or nil and the answer; nil alone when the client broke off, which the server answers
+-- by itself.
 function intake.read(request, max, directory)
   local req = request.req
   if (req.length or 0) > max then return nil, too_large(max) end

@@ -22,7 +22,7 @@ local COMPLAIN_EVERY = 60 -- seconds between two log lines of the same kind
 local COUNTERS = { "accepted", "known", "rejected", "refused", "failed" }
 
 --- A relay for a service, with what its options name read: route | nil, err.
--- directory: where large bodies lie while they are read.
+-- directory: a function -> where large bodies lie while they are read, or nil, err.
 function route.new(trigger, service, directory)
   local o = trigger.options
   local guard, err = access.open(o)
@@ -59,14 +59,14 @@ end
 
 -- Before the body ------------------------------------------------------------------------------
 
--- Whether the rate allows one more now; a second's worth may come at once.
-local function within_rate(self)
-  if not self.share then return true end
+-- Seconds until the rate allows one more, nil when it does now; a second's worth may come at once.
+local function too_early(self)
+  if not self.share then return nil end
   local now = clock.monotonic()
   local due = math.max(self.due, now - math.max(1 - self.share, 0))
-  if due > now then return false end
+  if due > now then return due - now end
   self.due = due + self.share
-  return true
+  return nil
 end
 
 local function check_limits(self)
@@ -76,9 +76,10 @@ local function check_limits(self)
     return answer
   elseif self.in_flight >= self.options.concurrency then
     return answers.later(503, "busy", "too many requests are at work")
-  elseif not within_rate(self) then
-    return answers.later(429, "too_many", "more requests a second than this relay takes")
   end
+  local seconds = too_early(self)
+  if not seconds then return nil end
+  return answers.later(429, "too_many", "more requests a second than this relay takes", seconds)
 end
 
 local function check_head(self, request)
@@ -88,9 +89,6 @@ local function check_head(self, request)
   elseif not request.req.has_body and not request.req.length then
     return answers.refuse(411, "length_required",
       "a body with Content-Length or in chunks is needed; an empty one has Content-Length: 0")
-  elseif (request.req.length or 0) > self.options.max_body then
-    return answers.refuse(413, "too_large", ("a body has at most %d bytes here"):format(
-      self.options.max_body))
   elseif encoding and encoding:lower() ~= "identity" and not self.matches "content-encoding" then
     return answers.refuse(415, "encoded", "the body must not have a Content-Encoding")
   end
