@@ -6,6 +6,7 @@
 --   local entry, err = log:find(answer.message_id)           -- by message processing log id
 --   local list, err  = log:search("018f…")                   -- by ApplicationMessageId: a list
 --   local text, err  = log:error_text(entry.message_id)      -- why it failed
+--   local flow, err  = log:flow_at "/http/orders"            -- the id of the flow that is called
 --   local verdict, entry = iflow.message_log.judge(list)     -- all of them together
 --
 -- Options are those of iflow.tenant; a path alone is the service key. For an Edge Integration Cell
@@ -30,7 +31,7 @@ local errors = require "iflow.error"
 local new_bucket = require "iflow.sender.bucket"
 local tenants = require "iflow.tenant"
 
-local ROOT = "/api/v1/MessageProcessingLogs"
+local LOGS, ENDPOINTS = "/api/v1/MessageProcessingLogs", "/api/v1/ServiceEndpoints"
 local RATE = 50          -- requests a second
 local TIMEOUT = 60       -- seconds for one of them, unless the options say otherwise
 local TEXT_MAX = 64 * 1024
@@ -120,10 +121,10 @@ end
 
 -- Asking ----------------------------------------------------------------------------------------
 
-local function get(self, path, query)
+local function get(self, to, query)
   self.bucket:take()
   local _ <close> = clock.work()
-  local answer, err = self.tenant:call { to = ROOT .. path, method = "GET", query = query,
+  local answer, err = self.tenant:call { to = to, method = "GET", query = query,
     headers = { Accept = "application/json" }, idempotent = true, timeout = self.timeout }
   if answer then return answer end
   return nil, failure(self, err)
@@ -131,7 +132,7 @@ end
 
 -- The same for one entity: a 404 by the API itself says that it is not there.
 local function get_one(self, path)
-  local answer, err = get(self, path)
+  local answer, err = get(self, LOGS .. path)
   if not answer and err.status == 404 and said(err.body) then return { status = 404 } end
   return answer, err
 end
@@ -171,15 +172,22 @@ function log:find(message_id)
   return d and entry_of(d), err
 end
 
-local function list_of(self, query)
-  local answer, err = get(self, "", query)
+-- The records of a feed: a list | nil, err. What has no list is never taken for an empty one.
+local function feed(self, to, query)
+  local answer, err = get(self, to, query)
   if not answer then return nil, err end
   local d
   d, err = content(self, answer)
   if not d then return nil, err end
-  if type(d.results) ~= "table" then return no_answer(self) end -- never taken for an empty list
+  if type(d.results) ~= "table" then return no_answer(self) end
+  return d.results
+end
+
+local function list_of(self, query)
+  local records, err = feed(self, LOGS, query)
+  if not records then return nil, err end
   local list = {}
-  for i, record in ipairs(d.results) do list[i] = entry_of(record) end
+  for i, record in ipairs(records) do list[i] = entry_of(record) end
   return list
 end
 
@@ -192,12 +200,40 @@ function log:search(application_id)
 end
 
 --- The entries that began in that time (seconds since 1970), `limit` of them at most: a list | nil,
--- err.
-function log:between(from, to, limit)
+-- err. flow: only those of the integration flow with this id, nil: of all.
+function log:between(from, to, limit, flow)
   check(self, "between", "-", 2)
   local function date(at) return os.date("!datetime'%Y-%m-%dT%H:%M:%S'", math.floor(at)) end
-  return list_of(self, ("$filter=LogStart%%20ge%%20%s%%20and%%20LogStart%%20le%%20%s&$top=%d")
-    :format(date(from), date(to), limit))
+  local of_flow = flow and "IntegrationArtifact/Id%20eq%20" .. literal(flow) .. "%20and%20" or ""
+  return list_of(self, ("$filter=%sLogStart%%20ge%%20%s%%20and%%20LogStart%%20le%%20%s&$top=%d")
+    :format(of_flow, date(from), date(to), limit))
+end
+
+local function path_of(url)
+  return type(url) == "string" and url:gsub("^%a+://[^/]*", ""):gsub("[?#].*$", "") or nil
+end
+
+local function serves(endpoint, path)
+  for _, point in ipairs((value(endpoint.EntryPoints) or {}).results or {}) do
+    if path_of(point.Url) == path then return true end
+  end
+  return false
+end
+
+--- The id of the integration flow that is called at an address (a URL or its path): a text; nil
+-- when the tenant names none, or several; nil, err.
+function log:flow_at(address)
+  check(self, "flow_at", address, 2)
+  local records, err = feed(self, ENDPOINTS, "$expand=EntryPoints")
+  if not records then return nil, err end
+  local path, found = path_of(address), nil
+  for _, endpoint in ipairs(records) do
+    local id = serves(endpoint, path) and type(endpoint.Id) == "string"
+      and endpoint.Id:match "^(.-)%$endpointAddress="
+    if id and found and id ~= found then return nil end
+    found = id or found
+  end
+  return found
 end
 
 --- Why the message with that message processing log id failed: a text; nil when the log has none;

@@ -10,7 +10,7 @@
 -- That a log is missing only proves something when the logs of this sender's messages carry their
 -- ids, which a flow must allow, and when there are logs at all. So before a message counts as not
 -- arrived, the log of a message of this sender that was delivered must have its id; when there is
--- none to look at, no other message may have come to the tenant in that time.
+-- none to look at, the flow must not have run in that time for what could be this message.
 
 local clock = require "iflow.clock"
 local core = require "iflow.core"
@@ -22,6 +22,7 @@ local new_semaphore = require "iflow.semaphore"
 local SKEW = 60     -- seconds that the clocks of this machine and the tenant may differ
 local ID_MAX = 120  -- characters of an id that a log keeps
 local FRESH = 3600  -- seconds for which a delivered message shows that ids are in the logs
+local WINDOW_MAX = 200 -- logs of the time of the call that are looked at
 local TOLD = 60     -- seconds between two lines of the log about the same trouble
 
 local proof = {}
@@ -139,19 +140,43 @@ local function carried_before(log, known)
     or "there is no log of an earlier message that was delivered"
 end
 
+local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-[78]%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
+
+local function is_uuid(id) return id ~= nil and id:find(UUID) ~= nil end
+
+-- Whether no log of the list may be that of the message, though without its id. With an id of the
+-- kind that iflow gives (a UUID of version 7 or 8), logs that carry another one belong to others.
+local function none_is_ours(list, what)
+  for _, entry in ipairs(list) do
+    if not is_uuid(what.id) or not is_uuid(entry.application_id) then return false end
+  end
+  return true
+end
+
+-- The id of the flow that the message goes to, nil when that is not known.
+local function flow_of(sender, log, msg)
+  local to = sender.options.to
+  if type(to) == "function" then
+    local ok, result = pcall(to, msg)
+    to = ok and result or nil
+  end
+  return type(to) == "string" and log:flow_at(to) or nil
+end
+
 -- Whether a log of this message, if there were one, would have been found: true, or false and why
 -- not.
-local function would_be_found(sender, log, what)
+local function would_be_found(sender, log, what, msg)
   if sender.options.idempotent then return true end -- sending it twice does no harm
   local known = sender.known_log
   if known and known.carried then return true end
   if known then return carried_before(log, known) end
   local now = core.task.now()
-  local list, err = log:between((what.began or now) - SKEW, now + SKEW, 1)
+  local list, err = log:between((what.began or now) - SKEW, now + SKEW, WINDOW_MAX,
+    flow_of(sender, log, msg))
   if err then return false, tostring(err) end
-  if #list == 0 then return true end
+  if #list < WINDOW_MAX and none_is_ours(list, what) then return true end
   return false, "it is not known yet whether the logs of this sender's messages carry their ids, "
-    .. "and one of the logs of that time may be this message's"
+    .. "and a log of that time may be this message's"
 end
 
 -- Outcomes -------------------------------------------------------------------------------------
@@ -206,11 +231,11 @@ local function unknown(sender, doubt, err)
 end
 
 -- No log is there after all that time.
-local function missing(sender, log, what, doubt)
+local function missing(sender, log, what, doubt, msg)
   if doubt.message_id or what.arrived then
     return nil, undecided(sender, doubt, "its message log is not there", LEVEL_HINT, true)
   end
-  local found, why = would_be_found(sender, log, what)
+  local found, why = would_be_found(sender, log, what, msg)
   if found then return nil, not_arrived(doubt, sender.options.in_doubt.wait) end
   return nil, undecided(sender, doubt, "the message log has nothing of it, which proves nothing: "
     .. why, LEVEL_HINT)
@@ -233,7 +258,7 @@ local function decide(sender, msg, log, what, doubt)
   elseif verdict == "unknown" then
     return unknown(sender, doubt, entry)
   end
-  return missing(sender, log, what, doubt)
+  return missing(sender, log, what, doubt, msg)
 end
 
 --- Decides about a message that is in doubt (err.outcome): answer | nil, err. Waits, as

@@ -157,6 +157,31 @@ describe("message_log:between", function()
   end))
 end)
 
+describe("message_log:flow_at", function()
+  it("names the flow of an address, whose logs can be looked at alone", with(function(log, send, sb)
+    support.echo(sb, { name = "other", address = "/other", csrf = false })
+    assert.equal("orders", log:flow_at "/http/orders")
+    assert.equal("other", log:flow_at(sb.endpoints.runtime .. "/http/other?a=b"))
+    assert.is_nil((log:flow_at "/http/nowhere"))
+    send("x", "PO-1")
+    local now = core.task.now()
+    assert.equal(1, #assert(log:between(now - 60, now + 60, 10, "orders")))
+    assert.same({}, assert(log:between(now - 60, now + 60, 10, "other")))
+  end))
+
+  it("names none when two flows have the address", against(function()
+    local function endpoint(id)
+      return { Id = id .. "$endpointAddress=x", EntryPoints = { results = {
+        { Url = "https://tenant/http/x" } } } }
+    end
+    return feed { endpoint "a", endpoint "b" }
+  end, function(log)
+    local flow, err = log:flow_at "/http/x"
+    assert.is_nil(flow)
+    assert.is_nil(err)
+  end))
+end)
+
 describe("message_log:error_text", function()
   it("gives the text of a failure, nothing where there is none", with(function(log, send)
     local err = send("raise", "PO-1")
