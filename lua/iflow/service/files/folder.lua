@@ -1,0 +1,128 @@
+--- One watched directory of a drop folder: which of its files match, and whether they are complete.
+-- Internal.
+
+local core = require "iflow.core"
+local errors = require "iflow.error"
+
+local file = core.file
+
+local folder = {}
+folder.__index = folder
+
+-- Names that programs give to files they are still writing.
+local unfinished = { tmp = true, part = true, filepart = true }
+
+local function is_candidate(self, name)
+  local extension = name:match "%.([^.]+)$"
+  if extension and unfinished[extension:lower()] then return false end
+  for _, pattern in ipairs(self.patterns) do
+    if pattern.matches(name) then return true end
+  end
+  return false
+end
+
+--- What tells this state of the file from any other: path, device, inode, size and time.
+function folder.key(path, stat)
+  return core.crypto.sha256(("%s\0%d\0%d\0%d\0%d"):format(path, stat.device, stat.inode, stat.size,
+    stat.mtime_ns)):sub(1, 32)
+end
+
+--- The file at the path as it is now: a table as core.file.stat gives it, with key; nil when there
+-- is no file (any more).
+function folder.look_at(path)
+  local stat = file.stat(path, { follow = false })
+  if not stat or stat.kind ~= "file" then return nil end
+  stat.key = folder.key(path, stat)
+  return stat
+end
+
+-- Watching ----------------------------------------------------------------------------------------
+
+local function watch(self, watcher)
+  while watcher:wait() do self.changed() end
+end
+
+-- Another directory may have taken the place of the one that is watched.
+local function keep_watching(self, path)
+  local stat = file.stat(path)
+  if not stat then return end
+  if self.watcher and stat.inode == self.inode and stat.device == self.device then return end
+  self:close()
+  local watcher, err = file.watch(path)
+  self.inode, self.device = stat.inode, stat.device
+  if not watcher then
+    if not self.unwatched then self.log("warn", "%s; looking every %s", err.message, self.every) end
+    self.unwatched = true
+    return
+  end
+  self.unwatched = false
+  self.watcher = watcher
+  core.task.spawn(watch, self, watcher)
+end
+
+--- Watches no more.
+function folder:close()
+  if self.watcher then self.watcher:close() end
+  self.watcher = nil
+end
+
+-- Reading -----------------------------------------------------------------------------------------
+
+--- The absolute path; nil, err when there is no such directory, or files cannot be moved out of it.
+function folder:check()
+  local path, err = file.absolute(self.path)
+  if not path then return nil, err end
+  if file.stat(path).kind ~= "directory" then
+    return nil, errors { code = "file.not_found", message = ("'%s' is no directory"):format(path) }
+  end
+  local ok
+  ok, err = file.writable(path)
+  if not ok then return nil, err end
+  return path
+end
+
+-- The same state as at the look before.
+local function is_unchanged(before, now)
+  return before and before.size == now.size and before.mtime_ns == now.mtime_ns
+    and before.inode == now.inode and before.device == now.device
+end
+
+--- Reads the directory. now: seconds of a clock that never jumps. Returns the complete files (name,
+-- path, shown, size, mtime_ns, device, inode) and after how many seconds the next one may be
+-- complete, nil when none is waited for. nil, err when the directory cannot be read.
+function folder:look(now)
+  local path, err = self:check()
+  if not path then
+    self:close()
+    return nil, err
+  end
+  keep_watching(self, path)
+  local found
+  found, err = file.scan(path)
+  if not found then return nil, err end
+  local seen, ready, wait = {}, {}, nil
+  for _, item in ipairs(found) do
+    if is_candidate(self, item.name) then
+      local before = self.seen[item.name]
+      item.since = is_unchanged(before, item) and before.since or now
+      seen[item.name] = item
+      local left = item.since + self.settle - now
+      if left <= 0 then
+        item.path = path .. "/" .. item.name
+        item.shown = self.path == "." and item.name or self.path .. "/" .. item.name
+        ready[#ready + 1] = item
+      else
+        wait = math.min(wait or left, left)
+      end
+    end
+  end
+  self.seen = seen
+  return ready, wait
+end
+
+--- Which files: those in the directory `path` that match one of `patterns`. settle, every: seconds;
+-- changed(): is called when something happens there; log(level, text, …).
+return setmetatable(folder, { __call = function(_, given)
+  given.seen = {}
+  return setmetatable(given, folder)
+end })

@@ -1,0 +1,156 @@
+--- Takes one file of a drop folder: from its entry in the memory to the directory where it belongs.
+-- Internal; for lua/iflow/service/files.lua, whose running object comes with every call.
+
+local clock = require "iflow.clock"
+local core = require "iflow.core"
+local duration = require "iflow.duration"
+local hand_over = require "iflow.service.files.hand_over"
+local look_at = require("iflow.service.files.folder").look_at
+local key_of = require("iflow.service.files.folder").key
+local place = require "iflow.service.files.place"
+
+local taking = {}
+
+local MOVE_AGAIN, MOVE_MAX = 15, 300 -- seconds before a file is moved again
+
+-- Moving ------------------------------------------------------------------------------------------
+
+local CHANGED = "the file changed after it was taken, so nobody knows whether all of it was sent"
+local CHANGED_TO_DO = "compare it with what was sent, and put what is missing into the directory "
+  .. "as a new file; programs should write elsewhere and move the file there when it is complete"
+
+-- The file is gone, or another one has taken its place.
+local function is_gone(entry, now)
+  return not now or now.inode ~= entry.inode or now.device ~= entry.device
+end
+
+local function explain(self, entry, path)
+  local sent = entry.sent or "See the log of that time for what was sent of it."
+  local to_do = entry.to_do or "correct the file"
+  if entry.reason ~= CHANGED then
+    to_do = ("%s; then move it back to %s"):format(to_do, entry.path:match "^(.*)/" .. "/")
+  end
+  local ok, err = place.explain(path, entry.path, sent, entry.reason or "unknown", to_do)
+  if not ok then self:log("warn", "%s", tostring(err)) end
+end
+
+local function moved(self, entry, path)
+  self:forget(entry.path)
+  if entry.to == "done" then
+    self.taken = self.taken + 1
+    self:log((entry.rejected or 0) > 0 and "warn" or "info", "%s: %s; moved to %s", entry.path,
+      entry.text or "handed over before", path)
+  else
+    self.failed = self.failed + 1
+    self:log("error", "%s: %s; moved to %s", entry.path, entry.reason or "failed", path)
+    explain(self, entry, path)
+  end
+end
+
+-- Moves what was handed over to where it belongs, or remembers to try again.
+local function move(self, entry)
+  local now = look_at(entry.path)
+  if is_gone(entry, now) then
+    self:log("warn", "%s: %s; it was removed before it could be moved", entry.path,
+      entry.text or entry.reason or "handed over")
+    return self:forget(entry.path)
+  end
+  if now.key ~= entry.key and entry.reason ~= CHANGED then
+    entry.to, entry.reason, entry.to_do, entry.sent = "failed", CHANGED, CHANGED_TO_DO,
+      entry.sent or entry.text and ("Of what it held before: %s."):format(entry.text)
+  end
+  local path, err = place.move(entry.path, self.places[entry.to])
+  if path then return moved(self, entry, path) end
+  entry.pause = math.min((entry.pause or MOVE_AGAIN / 2) * 2, MOVE_MAX)
+  entry.at = clock.monotonic() + entry.pause
+  self:log("error", "%s: %s; it is not sent again, and moved when that is possible", entry.path,
+    err.message)
+end
+
+--- Moves what was handed over, but could not be moved. Returns after how many seconds to try again,
+-- nil when nothing is left.
+function taking.move_held(self)
+  local wait
+  for _, entry in ipairs(table.move(self.memory.entries, 1, #self.memory.entries, 1, {})) do
+    if entry.to and not self.stopping then
+      local left = (entry.at or 0) - clock.monotonic()
+      if left <= 0 then
+        move(self, entry)
+        left = entry.pause or 0
+      end
+      wait = math.min(wait or left, left)
+    end
+  end
+  return wait
+end
+
+-- Taking ------------------------------------------------------------------------------------------
+
+local function entry_to(self, entry, result)
+  local ok, err = self.memory:hand_over(entry, result)
+  if not ok then self:log("warn", "%s: %s", entry.path, err.message) end
+  move(self, entry)
+end
+
+-- It is tried again later: at another file's turn, or when anything can be taken again.
+local function postpone(self, file, result)
+  if result.all then return self:trouble(result.reason) end
+  self.delayed[file.path] = { at = clock.monotonic() + result.wait,
+    tries = (file.tries or 0) + (result.tried and 1 or 0) }
+  self:log("warn", "%s: %s; taken again after %s", file.path, result.reason,
+    duration.text(result.wait))
+end
+
+-- A crash cut it off, and what the outbox knew of it may be forgotten by now, or the file is not
+-- what it was: somebody has to look.
+local function doubtful(self, file, entry)
+  if not entry or entry.to then return nil end
+  local sent = "The service ended while it took this file; part of it may have been sent."
+  if entry.key ~= file.key and entry.inode == file.inode and entry.device == file.device then
+    return { to = "failed", reason = CHANGED, to_do = CHANGED_TO_DO, sent = sent }
+  end
+  local age = core.task.now() - entry.since
+  if entry.key == file.key and not self.fresh[entry] and age > (self.service.box.retention or
+    math.huge) then
+    return { to = "failed", sent = sent, reason = ("that was %s ago, longer than the outbox knows "
+      .. "what it delivered"):format(duration.text(age)),
+      to_do = "find out at the receiver what has arrived, and take it out of the file" }
+  end
+end
+
+local function public(file, entry)
+  return { path = file.path, name = file.name, size = file.size, id = entry.id,
+    mtime = file.mtime_ns / 1e9 }
+end
+
+local function hand_on(self, file, entry)
+  file.id, file.public = entry.id, public(file, entry)
+  file.tries = self.delayed[file.path] and self.delayed[file.path].tries
+  self.delayed[file.path] = nil
+  local result = hand_over(self.service, self.trigger, file)
+  if result.to == "later" then return postpone(self, file, result) end
+  self:no_trouble()
+  if result.to == "gone" then
+    self:log("warn", "%s: it was removed before it could be read", file.path)
+    return self:forget(file.path)
+  end
+  entry_to(self, entry, result)
+end
+
+--- Takes a complete file: hands it on, and moves it. file: as folder:look gives it.
+function taking.take(self, file)
+  local now = look_at(file.path)
+  if not now or now.key ~= key_of(file.path, file) then return end -- the next look tells
+  file.key = now.key
+  local before = self.memory:find(file.path)
+  local doubt = doubtful(self, file, before)
+  if doubt then return entry_to(self, before, doubt) end
+  local entry, err = self.memory:begin(file)
+  if not entry then return self:trouble(err.message) end
+  if entry ~= before then self.fresh[entry] = true end
+  self:claim(file.path)
+  self.file = file.path
+  hand_on(self, file, entry)
+end
+
+return taking
