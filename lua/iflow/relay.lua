@@ -16,8 +16,8 @@
 --   wait         true (a minute) or a time: the answer waits for the iFlow's, whose status, content
 --                type, SAP_MessageProcessingLogID and body it passes on. None in time: 202 as
 --                above, since the message stays in the outbox; in doubt: 504; retries used up: 502.
---   headers      headers that go on to the tenant, "*" stands for anything; default:
---                { "SAP_*", "X-Correlation-ID" }. The content type always does.
+--   headers      headers that go on to the tenant; "*" stands for anything, a name in full also for
+--                its spelling. Default: { "SAP_*", "X-Correlation-ID" }. Content-Type always does.
 --   query        query parameters that go on, as headers: { plant = "X-Plant" }
 --   max_body     bytes of a body, 10 MiB by default; a larger one is refused (413)
 --   api_key_file path of a file, private to its owner, with the key that clients show as X-API-Key

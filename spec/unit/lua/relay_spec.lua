@@ -169,6 +169,11 @@ describe("a request of a relay", function()
     assert.same(all, requests.forwarded(request, requests.matcher { "*" },
       { plant = "X-Plant", no = "X-No" }))
     assert.same({}, requests.forwarded(request, requests.matcher { "SAP.*", "x-o.her" }, {}))
+    assert.same({ ["SAP_Receiver"] = "b", ["x-OTHER"] = "c" },
+      requests.forwarded(request, requests.matcher { "SAP_Receiver", "x-OTHER" }, {}))
+    local twice = { raw = { { "X-A", "1" }, { "x-a", "2" } }, ["x-a"] = "1, 2" }
+    assert.same({ ["X-A"] = "1, 2" }, requests.forwarded(of("/", twice), requests.matcher { "*" },
+      {}))
     local none, name = requests.forwarded(of("/", { raw = { { "A", "\xff" } }, a = "\xff" }),
       requests.matcher { "a" }, {})
     assert.same({ nil, "A" }, { none, name })

@@ -46,36 +46,36 @@ function request.of(req)
     content_type = req.headers["content-type"] }
 end
 
---- A function that tells whether a header's name is one of the patterns ("SAP_*").
+--- A function that knows whether a header's name (lower case) is one of the patterns ("SAP_*"): its
+-- spelling where it is named in full, else true; nil when it is none.
 function request.matcher(patterns)
-  local list, exact = {}, {}
+  local list, spelling = {}, {}
   for _, pattern in ipairs(patterns) do
-    pattern = pattern:lower()
-    if pattern:find("*", 1, true) then
-      list[#list + 1] = "^" .. pattern:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*")
+    local lower = pattern:lower()
+    if lower:find("*", 1, true) then
+      list[#list + 1] = "^" .. lower:gsub("[%^%$%(%)%%%.%[%]%+%-%?]", "%%%0"):gsub("%*", ".*")
         .. "$"
     else
-      exact[pattern] = true
+      spelling[lower] = pattern
     end
   end
   return function(name)
-    if exact[name] then return true end
+    if spelling[name] then return spelling[name] end
     for _, pattern in ipairs(list) do
       if name:find(pattern) then return true end
     end
-    return false
   end
 end
 
 --- The headers of a request that go on: those `matches` knows, and the parameters that `query`
 -- names. nil and the name of the first that is no UTF-8 text.
 function request.forwarded(self, matches, query)
-  local headers = {}
+  local headers, seen = {}, {}
   for _, field in ipairs(self.headers.raw) do
     local lower = field[1]:lower()
-    if not never[lower] and matches(lower) and not headers[field[1]] then
-      headers[field[1]] = self.headers[lower]
-    end
+    local found = not never[lower] and not seen[lower] and matches(lower)
+    if found then headers[found == true and field[1] or found] = self.headers[lower] end
+    seen[lower] = true
   end
   for parameter, header in pairs(query) do headers[header] = self.query[parameter] end
   for name, value in pairs(headers) do
