@@ -69,7 +69,7 @@ local function too_large(max)
 end
 
 --- Reads it to its end. max: bytes; directory: a function -> where files may lie. Returns a body,
--- to be closed; or nil and the answer; nil alone when the client broke off: the server answers that.
+-- to be closed; or nil and the answer; nil alone when the client broke off (the server answers).
 function intake.read(request, max, directory)
   local req = request.req
   if (req.length or 0) > max then return nil, too_large(max) end
