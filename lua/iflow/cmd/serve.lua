@@ -140,7 +140,7 @@ end
 
 -- Waits until a signal comes, or the service has nothing more to wait for.
 local function await_end(running, signals)
-  local asked, waiting = nil, new_waiters()
+  local asked, waiting = running.service.end_asked, new_waiters() -- its input may have ended
   function signals.stop(name)
     asked = asked or "SIG" .. name
     waiting:wake_all(true)
