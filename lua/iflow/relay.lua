@@ -19,7 +19,8 @@
 --   headers      headers that go on to the tenant; "*" stands for anything, a name in full also for
 --                its spelling. Default: { "SAP_*", "X-Correlation-ID" }. Content-Type always does.
 --   query        query parameters that go on, as headers: { plant = "X-Plant" }
---   max_body     bytes of a body, 10 MiB by default; a larger one is refused (413)
+--   max_body     bytes of a body, 10 MiB by default; a larger one is refused (413). From 1 MiB on
+--                it is in a file: functions of the message see { file = path }, or use msg:text()
 --   api_key_file path of a file, private to its owner, with the key that clients show as X-API-Key
 --                or "Authorization: Bearer KEY"; or a list of such paths, each key will do
 --   cert, key, pass_file    certificate, key and its passphrase file: makes it HTTPS

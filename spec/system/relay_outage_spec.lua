@@ -1,6 +1,6 @@
 -- A legacy client that speaks nothing but plain HTTP posts its orders to `iflow serve` while the
 -- tenant is down: all arrive after it is back, each once, the orders of a customer in their order.
--- And what it is told when the disk is full.
+-- And what it is told when the disk is full, and what a large body costs.
 local async = require "spec.support.async"
 local core = require "iflow.core"
 local iflow = require "iflow"
@@ -18,9 +18,9 @@ local iflow = require "iflow"
 iflow.sender "orders" {
   service_key = %q, cacert = %q, to = "/http/orders", token_cache = false,
   retry = iflow.retry { first = "500ms", max = "5s", attempts = 20 },
-  order_by = function(msg) return msg.body:match "^%%S+" end,
+  order_by = function(msg) return msg.id:match "^[^-]+" end,
 }
-iflow.relay { listen = "127.0.0.1:%d", path = "/orders", sender = "orders" }
+iflow.relay { listen = "127.0.0.1:%d", path = "/orders", sender = "orders", max_body = 1 << 30 }
 ]]
 
 -- The tenant writes down what arrives.
@@ -89,18 +89,27 @@ describe("the relay while the tenant is down", function()
   end, { limit = LIMIT * 2 }))
 end)
 
--- A service whose files cannot grow beyond so many KiB, and whose tenant is nowhere.
-local function serve_on_full_disk(dir, port, kib)
+-- A service whose tenant is nowhere, started by the words in front of it.
+local function serve_alone(dir, port, ...)
   local nowhere = "http://127.0.0.1:9"
   dir:write("key.json", assert(json.encode { oauth = { clientid = "sb-1!b2|it-rt-acme!b3",
     clientsecret = "s3cret", url = nowhere, tokenurl = nowhere .. "/oauth/token",
     createdate = "2026-05-04T08:00:00.000Z" } }))
   dir:write("orders.lua", SCRIPT:format(dir:file "key.json", "/dev/null", port))
-  local service = process.start { "sh", "-c", "trap '' XFSZ; ulimit -f $1; shift; exec \"$@\"",
-    "sh", tostring(kib * 2), process.iflow, "serve", dir:file "orders.lua", "--outbox",
-    dir:file "outbox.db" }
+  local words = { ... }
+  for _, word in ipairs { process.iflow, "serve", dir:file "orders.lua", "--outbox",
+    dir:file "outbox.db" } do
+    words[#words + 1] = word
+  end
+  local service = process.start(words)
   process.wait_port(port, service)
   return service
+end
+
+-- Its files cannot grow beyond so many KiB.
+local function serve_on_full_disk(dir, port, kib)
+  return serve_alone(dir, port, "sh", "-c", "trap '' XFSZ; ulimit -f $1; shift; exec \"$@\"", "sh",
+    tostring(kib * 2))
 end
 
 -- Posts bodies of that size until one is not taken: how many were, and the answer that refused.
@@ -129,4 +138,31 @@ describe("the relay on a full disk", function()
     assert.is_true(taken > 5)
     assert.equal(taken, box:counts().messages)
   end))
+end)
+
+describe("the relay and a large body", function()
+  local MIB = size.of(64, 512)
+
+  local function peak_of(service) -- KiB
+    local status = assert(process.read(("/proc/%d/status"):format(service.pid)))
+    return tonumber(status:match "VmHWM:%s*(%d+) kB")
+  end
+
+  it("keeps it on disk, not in memory", async(function()
+    local dir <close> = process.tempdir()
+    local port = process.free_port()
+    local service <close> = serve_alone(dir, port)
+    local before = peak_of(service)
+    local file = dir:file "large"
+    assert(os.execute(("truncate -s %dM %s"):format(MIB, process.quote(file))))
+    local result = process.run { "curl", "-sS", "-X", "POST", "-T", file, "-H", "Expect:",
+      "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "300",
+      ("http://127.0.0.1:%d/orders"):format(port), timeout = 310 }
+    assert.equal("202", result.out, result.err)
+    assert.is_true(peak_of(service) - before < MIB * 1024 / 4)
+    service:signal "TERM"
+    assert.equal(0, service:wait().code)
+    local box <close> = assert(iflow.outbox.open { path = dir:file "outbox.db" })
+    assert.equal(MIB << 20, box:list({})[1].size)
+  end, { limit = 400 }))
 end)

@@ -6,7 +6,7 @@ local errors = require "iflow.error"
 
 local intake = {}
 
-local KEPT = 256 * 1024 -- bytes of a body that stay in memory
+local KEPT = 1024 * 1024 -- bytes of a body that stay in memory
 local NO_SPACE = { [27] = true, [28] = true, [122] = true } -- EFBIG, ENOSPC, EDQUOT
 
 local body = {}
