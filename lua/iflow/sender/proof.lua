@@ -196,15 +196,17 @@ local function changed(err, fields, outcome)
   return made
 end
 
-local function failed(msg, log, entry, about)
+-- cause: the error that was in doubt, nil after an answer. An answer's status is not handed on: it
+-- was no refusal.
+local function failed(msg, log, entry, cause)
   local text, err = log:error_text(entry.message_id)
   local fields = { code = "call.flow_failed", retryable = false, message_id = entry.message_id,
-    message = ("%s: its message processing log %s is %s%s"):format(msg:where(), entry.message_id,
-      entry.status, text and ": " .. text:gsub("%s+", " "):sub(1, 1000)
+    message = ("%s: %sits message processing log %s is %s%s"):format(msg:where(),
+      cause and "" or "it was answered, but ", entry.message_id, entry.status, text and ": " .. text:gsub("%s+", " "):sub(1, 1000)
         or err and " (its text cannot be read: " .. err.message .. ")" or ""),
     hint = "look at that message in the monitor; correct the message or the flow before it is sent "
-      .. "again", status = about.status, log = entry }
-  return changed({ cause = errors.is(about) and about or nil }, fields, "rejected")
+      .. "again", log = entry }
+  return changed({ cause = cause }, fields, "rejected")
 end
 
 -- The log does not decide. arrived: the message is known to have reached the flow, so that no
@@ -304,7 +306,7 @@ local function wait_for_end(sender, msg, answer, log)
     answer.log = entry
     return answer
   elseif verdict == "failed" then
-    return nil, failed(msg, log, entry, { status = answer.status })
+    return nil, failed(msg, log, entry)
   elseif verdict == "open" then
     return unconfirmed(msg, answer, ("its message processing log %s is still %s after %s"):format(
       entry.message_id, entry.status, duration.text(timeout)))
