@@ -115,7 +115,7 @@ local function has_room(self) return room(self) >= (self.pauses > 0 and 1 or sel
 -- One look at the outbox, or a wait.
 local function turn(self)
   if self.paused then return wait_out(self) end
-  self.woken = false
+  self.woken, self.idle = false, false -- until the outbox has said so again
   if not has_room(self) then return rest(self) end
   local opened, failure = self.sender:open()
   if not opened then return self:pause(failure) end
@@ -239,6 +239,6 @@ return function(service, sender)
   local window = sender.options.concurrency * WINDOW
   return setmetatable({ service = service, sender = sender, window = window,
     batch = math.min(CLAIM, window // 2), least = 1, flights = {}, count = 0, confirming = 0,
-    pauses = 0, idle = false, woken = false, sleeping = new_waiters(), landed = new_waiters() },
+    pauses = 0, patient = 0, idle = false, woken = false, sleeping = new_waiters(), landed = new_waiters() },
     pump)
 end
