@@ -47,9 +47,7 @@ end
 local function exit_code(before, counts, stuck)
   local left = counts.ready + counts.started
   if left > 0 and stuck then return errors.exit_code(stuck) end
-  if counts.in_doubt > before.in_doubt then return 5 end
-  if counts.rejected > before.rejected then return 1 end
-  return left > 0 and 4 or 0
+  return outboxes.exit_code(before, counts)
 end
 
 -- What is left of the messages, on standard error.

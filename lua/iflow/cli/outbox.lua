@@ -41,4 +41,11 @@ function outbox.open(args)
   return asked, not asked and err or nil
 end
 
+--- The exit code for what became of messages between two counts of an outbox.
+function outbox.exit_code(before, counts)
+  if counts.in_doubt > before.in_doubt then return 5 end
+  if counts.rejected > before.rejected then return 1 end
+  return counts.ready + counts.started > 0 and 4 or 0
+end
+
 return outbox

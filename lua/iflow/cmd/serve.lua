@@ -132,35 +132,39 @@ local function start(args, out, running)
   local counts
   counts, err = running.box:counts()
   if not counts then return nil, err end
+  running.before = counts
   tell_start(args, running, counts)
   if out.json_mode then out:json(values_of(args, running, counts)) end
   io.stdout:flush()
   return true
 end
 
--- Waits until a signal comes, or the service has nothing more to wait for.
+-- Waits until a signal comes, or the service has nothing more to wait for: why, and whether it was
+-- a signal. service.ended(why), service.end_asked: the only trigger has come to its end.
 local function await_end(running, signals)
-  local asked, waiting = running.service.end_asked, new_waiters() -- its input may have ended
+  local waiting, signal = new_waiters(), nil
+  local ended = running.service.end_asked
   function signals.stop(name)
-    asked = asked or "SIG" .. name
+    signal = signal or "SIG" .. name
     waiting:wake_all(true)
   end
   function running.service.ended(why)
-    asked = asked or why
+    ended = ended or why
     waiting:wake_all(true)
   end
-  if not asked then waiting:wait() end
-  return asked
+  if not (signal or ended) then waiting:wait() end
+  return signal or ended, signal ~= nil
 end
 
-local function stop(running, grace, why)
+-- The exit code: told to stop, it leaves messages to its next start, and that is fine.
+local function stop(running, grace, why, told)
   say("%s: stopping; what is in flight has %s", why, duration.text(grace))
   running.control:stopping()
   running.service:stop(grace)
   local counts, err = running.box:counts()
   if not counts then return nil, err end
   say("stopped, %s", tell_counts(counts))
-  return 0
+  return told and 0 or outboxes.exit_code(running.before, counts)
 end
 
 local function serve(args, out, running, signals, make)
@@ -238,7 +242,7 @@ return {
     { "--set", value = "NAME=VALUE", multiple = true,
       help = "a value for the scripts, their iflow.args.NAME" },
   },
-  defaults = { log_level = "info" },
+  defaults = { log_level = "info", log_format = "auto" },
   error_code = "script.failed",
   graceful = true,
   run = run,
