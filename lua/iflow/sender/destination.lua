@@ -123,6 +123,11 @@ function destination:wait(limit)
   return true
 end
 
+--- Seconds until it may be tried again; 0 when it is open, or is being probed.
+function destination:opens_in()
+  return math.max(0, (self.open_at or 0) - clock.monotonic())
+end
+
 --- How many times in a row it was found closed: 0 when it is open.
 function destination:failures_in_row() return self.strikes end
 

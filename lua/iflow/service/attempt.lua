@@ -12,6 +12,8 @@ local delivery = require "iflow.sender.delivery"
 local again = require "iflow.service.again"
 local proof = require "iflow.sender.proof"
 
+local ASIDE = 10 -- seconds; at most so much later than a closed endpoint opens
+
 -- Whether the endpoint took nothing of it.
 local function took_nothing(err)
   if err.outcome ~= "retryable" or not delivery.concerns_endpoint(err) then return false end
@@ -51,9 +53,26 @@ local function start(pump, flight)
   return true
 end
 
+-- Where the address comes from the message, some endpoints may be closed and others not: half of
+-- the window may wait in it for closed ones, what is more goes back into the outbox for a while.
+local function patience(pump, flight)
+  if type(pump.sender.options.to) ~= "function" then return math.huge end
+  if pump.patient >= pump.window // 2 then return 0 end
+  pump.patient = pump.patient + 1
+  flight.patient = true
+  return math.huge
+end
+
+local function lose_patience(pump, flight)
+  if not flight.patient then return end
+  pump.patient = pump.patient - 1
+  flight.patient = false
+end
+
 local function before(pump, flight)
   local options = pump.sender.options
   return function()
+    lose_patience(pump, flight)
     flight.began = core.task.now()
     flight.msg.began = flight.began
     if not options.idempotent or options.confirm then
@@ -68,7 +87,7 @@ end
 local function state_of(pump, flight, call)
   local row = flight.row
   local state = delivery.state(pump.sender, call, flight)
-  state.limit, state.decide, state.attempt = math.huge, decide, row.attempts
+  state.decide, state.attempt = decide, row.attempts
   state.began = clock.monotonic() - math.max(0, clock.now() - row.created)
   state.last_wait = row.not_before and row.not_before - row.changed or nil
   state.before = before(pump, flight)
@@ -107,7 +126,12 @@ return function(pump, flight)
   local call, wrong = delivery.prepare(sender, flight.msg)
   if not call then return nil, wrong end
   local state = state_of(pump, flight, call)
+  state.limit = patience(pump, flight)
+  local _ <close> = setmetatable({}, { __close = function() lose_patience(pump, flight) end })
   local answer, err, wait, counts = delivery.attempt(sender, flight.msg, call, state)
+  if flight.phase == "waiting" then -- not tried, the endpoint is closed
+    return nil, err, state.destination:opens_in() + ASIDE * math.random(), false
+  end
   if flight.unsent then return nil, err end
   if err and err.outcome == nil then err.outcome = "rejected" end
   local asked = answer or err.outcome == "in_doubt"

@@ -185,6 +185,32 @@ describe("a pump", function()
     for _, row in ipairs(running.box:list { sender = "s" }) do assert.equal(1, row.attempts) end
   end))
 
+  it("does not hold up others for an address that is closed", async(function()
+    local _ <close> = new_clock()
+    local closed, bodies = true, {}
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      local body = req:body()
+      if closed and req.target:find "/a$" then
+        return req:answer(429, { ["Retry-After"] = "3600" }, "")
+      end
+      bodies[#bodies + 1] = body
+      return req:answer(200, {}, "")
+    end }
+    local s = sender_of(fake, { concurrency = 2, transform = iflow.transform.to_json {},
+      to = function(msg) return "/http/" .. msg.data.to end })
+    local running <close> = outbox_service.open { start = false }
+    for _ = 1, 60 do assert(s:enqueue { to = "a" }) end
+    local ids = {}
+    for i = 1, 20 do ids[i] = assert(s:enqueue { to = "b" }).id end
+    running.service:start_pumps()
+    for _, id in ipairs(ids) do assert(running.service:wait("s", id, 30)) end
+    assert.equal(20, #bodies)
+    closed = false
+    assert.is_true(running.service:drain "1d")
+    assert.equal(80, assert(running.box:counts()).delivered)
+    for _, row in ipairs(running.box:list { sender = "s" }) do assert.equal(1, row.attempts) end
+  end))
+
   it("leaves the endpoint alone for as long as it asks", async(function()
     local clock <close> = new_clock()
     local fake <close> = answering { { 429, { ["Retry-After"] = "1800" } }, 200 }
