@@ -92,7 +92,7 @@ local function what_is_left(self)
   local box = client.open(self.outbox)
   if not box then return "no answer" end
   local words = {}
-  for _, state in ipairs { "ready", "started" } do
+  for _, state in ipairs { "ready", "blocked", "started" } do
     for _, msg in ipairs(assert(box:list { state = state, limit = 10 })) do
       words[#words + 1] = ("%s %s %s"):format(msg.id, msg.state, msg.error or "")
     end

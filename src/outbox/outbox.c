@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "outbox/bodies.h"
+#include "outbox/claims.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -51,6 +52,8 @@ void ifl_outbox_request_free(struct ifl_outbox_request *r)
 /* ---- the loop's side: what is done ----------------------------------------------------------- */
 
 static void hand_over(void *payload);
+static int begin(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err);
+static void leave_line(ifl_outbox *box, struct ifl_outbox_request *r);
 
 static void submit_again(ifl_outbox *box, struct ifl_outbox_request *r)
 {
@@ -113,21 +116,69 @@ static void give_back(ifl_outbox *box, struct ifl_outbox_request *r)
   if (ifl_outbox_submit(box, back, NULL, NULL, NULL) < 0) ifl_outbox_request_free(back);
 }
 
+static void end_request(ifl_outbox *box)
+{
+  box->unfinished--;
+  if (box->unfinished == 0 && box->poll != NULL) ifl_poll_set_idle(box->poll, true);
+  ifl_loop_op_end(box->loop);
+}
+
 static void finish(ifl_outbox *box, struct ifl_outbox_request *r)
 {
   if (waits_for_room(r)) return;
   ifl_timer_stop(&r->timer);
+  leave_line(box, r);
   if (r->kind == IFL_OUTBOX_CHANGE && r->changed > 0) let_in(box);
   r->box = NULL;
-  box->unfinished--;
-  if (box->unfinished == 0 && box->poll != NULL) ifl_poll_set_idle(box->poll, true);
-  ifl_loop_op_end(box->loop);
+  end_request(box);
   if (r->cb != NULL) {
     r->cb(r->payload);
     return;
   }
   give_back(box, r);
   ifl_outbox_request_free(r);
+}
+
+/* ---- the loop's side: order ------------------------------------------------------------------ */
+
+/* Of each order key one enqueue at a time is under way: a later one must not overtake it while its
+ * large body is being written, or while it waits for room. */
+static void line_up(ifl_outbox *box, struct ifl_outbox_request *r)
+{
+  struct ifl_outbox_request **end = &box->line;
+  if (r->kind != IFL_OUTBOX_ENQUEUE || r->message.key == NULL) return;
+  r->order = ifl_claims_key(r->message.sender, r->message.key) | 1;
+  for (; *end != NULL; end = &(*end)->later)
+    if ((*end)->order == r->order) r->held = true;
+  *end = r;
+  box->held += r->held;
+}
+
+static void take_out(ifl_outbox *box, struct ifl_outbox_request *r)
+{
+  struct ifl_outbox_request **at = &box->line;
+  while (*at != NULL && *at != r) at = &(*at)->later;
+  if (*at == r) *at = r->later;
+  box->held -= r->held;
+  r->later = NULL;
+  r->held = false;
+  r->order = 0;
+}
+
+/* The next one of its key may go. */
+static void leave_line(ifl_outbox *box, struct ifl_outbox_request *r)
+{
+  uint64_t order = r->order;
+  if (order == 0) return;
+  take_out(box, r);
+  struct ifl_outbox_request *next = box->line;
+  while (next != NULL && next->order != order) next = next->later;
+  if (next == NULL || !next->held) return;
+  next->held = false;
+  box->held--;
+  ifl_soon(box->loop, &box->soon, hand_over, box);
+  next->rc = begin(box, next, &next->err);
+  if (next->rc < 0) finish(box, next);
 }
 
 static void on_event(void *payload, int events)
@@ -164,7 +215,7 @@ static void hand_over(void *payload)
   pthread_mutex_lock(&box->mutex);
   for (struct ifl_outbox_request *r; (r = ifl_queue_pop(&box->fresh)) != NULL;)
     ifl_queue_push(writes(r) ? &box->writes : &box->reads, r);
-  box->stop = box->closing && box->storing.first == NULL;
+  box->stop = box->closing && box->storing.first == NULL && box->held == 0;
   pthread_cond_signal(&box->wake);
   pthread_mutex_unlock(&box->mutex);
 }
@@ -233,6 +284,13 @@ static int store(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err
   return rc;
 }
 
+static int begin(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err)
+{
+  if (is_large(r, box)) return store(box, r, err);
+  ifl_queue_push(&box->fresh, r);
+  return 0;
+}
+
 int ifl_outbox_submit(ifl_outbox *box, struct ifl_outbox_request *r, void (*cb)(void *payload),
                       void *payload, iflow_error *err)
 {
@@ -241,18 +299,17 @@ int ifl_outbox_submit(ifl_outbox *box, struct ifl_outbox_request *r, void (*cb)(
   r->cb = cb;
   r->payload = payload;
   if (r->message.body != NULL) r->message.size = (int64_t)r->message.body_size;
-  if (is_large(r, box)) {
-    int rc = store(box, r, err);
-    if (rc < 0) {
-      r->box = NULL;
-      return rc;
-    }
-  } else if (r->kind == IFL_OUTBOX_CLOSE) {
+  line_up(box, r);
+  int rc = r->held || r->kind == IFL_OUTBOX_CLOSE ? 0 : begin(box, r, err);
+  if (rc < 0) {
+    take_out(box, r);
+    r->box = NULL;
+    return rc;
+  }
+  if (r->kind == IFL_OUTBOX_CLOSE) {
     box->closing = true;
     box->close = r;
     let_in(box); /* their last chance */
-  } else {
-    ifl_queue_push(&box->fresh, r);
   }
   if (box->unfinished++ == 0) ifl_poll_set_idle(box->poll, false);
   ifl_loop_op_begin(box->loop);
@@ -264,6 +321,10 @@ void ifl_outbox_forget(struct ifl_outbox_request *r)
 {
   r->cb = NULL;
   if (r->waiting) on_expired(r);
+  if (!r->held) return;
+  take_out(r->box, r);
+  end_request(r->box);
+  ifl_outbox_request_free(r);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -358,9 +419,25 @@ int ifl_outbox_new(ifl_outbox **out, iflow_loop *loop, const char *backend,
 static void abandon_stores(ifl_outbox *box)
 {
   for (struct ifl_outbox_request *r; (r = ifl_queue_pop(&box->storing)) != NULL;) {
-    box->unfinished--;
-    ifl_loop_op_end(box->loop);
+    take_out(box, r);
+    end_request(box);
     r->box = NULL;
+  }
+}
+
+/* Those that are held go at once, in their order; what would have to be stored first cannot. */
+static void release_held(ifl_outbox *box)
+{
+  for (struct ifl_outbox_request *r = box->line, *next; r != NULL; r = next) {
+    next = r->later;
+    if (!r->held) continue;
+    take_out(box, r);
+    if (!is_large(r, box)) {
+      ifl_queue_push(&box->fresh, r);
+      continue;
+    }
+    r->rc = ifl_fail(&r->err, IFLOW_ECLOSED, "the outbox '%s' is closed", box->path);
+    finish(box, r);
   }
 }
 
@@ -370,6 +447,7 @@ void ifl_outbox_free(ifl_outbox *box)
   box->closing = true;
   let_in(box);
   abandon_stores(box);
+  release_held(box);
   hand_over(box);
   pthread_join(box->thread, NULL);
   on_event(box, IFL_READABLE);

@@ -57,10 +57,12 @@ struct ifl_outbox_request {
   void (*cb)(void *payload);
   void *payload;
   struct ifl_outbox_request *next_request, **link;
+  struct ifl_outbox_request *later; /* in the line of those with an order key */
+  uint64_t order;                   /* 0: it has none */
   struct ifl_timer timer;
   char *dir; /* while its body is being written */
   int64_t inline_max;
-  bool waiting, expired, discard;
+  bool waiting, expired, discard, held;
 };
 
 /* Starts the thread, which opens the database of the options; submit IFL_OUTBOX_OPENED to learn

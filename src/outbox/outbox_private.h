@@ -12,10 +12,11 @@ struct ifl_outbox {
   iflow_loop *loop;
   ifl_poll *poll;
   struct ifl_soon soon;
-  struct ifl_queue fresh;   /* submitted in this turn */
-  struct ifl_queue waiting; /* enqueues that found the outbox full */
-  struct ifl_queue storing; /* their large body is being written; linked both ways */
-  size_t unfinished;
+  struct ifl_queue fresh;          /* submitted in this turn */
+  struct ifl_queue waiting;        /* enqueues that found the outbox full */
+  struct ifl_queue storing;        /* their large body is being written; linked both ways */
+  struct ifl_outbox_request *line; /* unfinished enqueues with an order key, in their order */
+  size_t unfinished, held;         /* held: in the line behind one with their key */
   bool closing;
   struct ifl_outbox_request *close; /* answered when the thread has ended */
   /* Constant while the thread runs. */

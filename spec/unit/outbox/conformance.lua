@@ -5,6 +5,8 @@ local assert = require "luassert"
 local async = require "spec.support.async"
 local core = require "iflow.core"
 local list_conformance = require "spec.unit.outbox.conformance_list"
+local note_conformance = require "spec.unit.outbox.conformance_note"
+local order_conformance = require "spec.unit.outbox.conformance_order"
 local outbox = require "iflow.outbox"
 local process = require "spec.support.process"
 local raises = require "spec.support.raises"
@@ -360,8 +362,11 @@ return function(backend, options_in, busted)
       end))
     end)
 
-    list_conformance { describe = describe, it = it, with_box = with_box, put = put, ids = ids,
-      claim_one = claim_one }
+    local kit = { describe = describe, it = it, with_box = with_box, put = put, ids = ids,
+      claim_one = claim_one, open = open }
+    list_conformance(kit)
+    order_conformance(kit)
+    note_conformance(kit)
 
     describe("stats", function()
       it("counts by sender, state and age", with_box(function(box)
@@ -555,59 +560,6 @@ return function(backend, options_in, busted)
       end))
     end)
 
-    describe("a note", function()
-      it("is remembered until it is removed", with_box(function(box)
-        local text, err = box:note "job/nightly"
-        assert.is_nil(text)
-        assert.is_nil(err)
-        assert.is_true(box:note("job/nightly", "1"))
-        assert.is_true(box:note("job/hourly", "a\0b"))
-        assert.equal("1", box:note "job/nightly")
-        assert.is_true(box:note("job/nightly", "second"))
-        assert.is_true(box:note("empty", ""))
-        assert.equal("second", box:note "job/nightly")
-        assert.equal("a\0b", box:note "job/hourly")
-        assert.equal("", box:note "empty")
-        assert.is_true(box:note("job/nightly", false))
-        assert.is_true(box:note("never", false))
-        assert.is_nil(box:note "job/nightly")
-        assert.equal("a\0b", box:note "job/hourly")
-      end))
-
-      it("is there after opening again, and counts as no message", async(function()
-        local most = ("x"):rep(65536)
-        do
-          local box <close> = open()
-          assert.is_true(box:note("most", most))
-          put(box, "a")
-        end
-        local box <close> = open()
-        assert.equal(most, box:note "most")
-        assert.equal(1, box:counts().messages)
-      end))
-
-      it("is written together with what others write", with_box(function(box)
-        local tasks = {}
-        for i = 1, 100 do
-          tasks[i] = core.task.spawn(function()
-            assert(i % 2 == 0 and put(box, "m" .. i) or box:note("n" .. i % 5, tostring(i)))
-          end)
-        end
-        for _, task in ipairs(tasks) do task:join() end
-        assert.equal(50, box:counts().ready)
-        assert.equal("99", box.handle:note "n4")
-      end))
-
-      it("raises for mistakes", with_box(function(box)
-        raises("no name of a note", function() box.handle:note "" end)
-        raises("no name of a note", function() box.handle:note(("x"):rep(513)) end)
-        raises("no name of a note", function() box.handle:note "a\0b" end)
-        raises("a text or false", function() box.handle:note("a", true) end)
-        raises("a text or false", function() box.handle:note("a", 7) end)
-        raises("65536 bytes", function() box.handle:note("a", ("x"):rep(65537)) end)
-      end))
-    end)
-
     describe("close", function()
       it("can be repeated and ends use", async(function()
         local box = open()
@@ -642,6 +594,21 @@ return function(backend, options_in, busted)
         local ok, err = waiting:join()
         assert.is_nil(ok)
         assert.equal("outbox.full", err.code)
+      end))
+
+      it("ends what waits behind others of its key", async(function()
+        local box = open { inline_max = 1000 }
+        local tasks = {}
+        for i = 1, 6 do
+          tasks[i] = core.task.spawn(function()
+            return put(box, "m" .. i, { key = "k", body = ("x"):rep(i % 2 * 5000) })
+          end)
+        end
+        core.task.sleep(0)
+        box:close()
+        for i = 1, 6 do assert.equal("accepted", tasks[i]:join()) end
+        local again <close> = open()
+        assert.equal(6, again:counts().ready)
       end))
 
       it("happens to a forgotten outbox, too", async(function()
