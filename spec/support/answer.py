@@ -1,7 +1,9 @@
 """answer.py TEXT COMMAND... -- runs a command on a terminal of its own, types TEXT (\\n and \\x03 as
-in C) when it asks "[y/N] ", prints what it wrote, and ends with its exit code."""
+in C, or !COMMAND for what that one prints) when it asks "[y/N] ", prints what it wrote, and ends with
+its exit code."""
 import os
 import pty
+import subprocess
 import sys
 
 text = sys.argv[1].encode().decode("unicode_escape").encode()
@@ -18,6 +20,8 @@ while True:
         break
     seen += piece
     if text and seen.endswith(b"[y/N] "):
+        if text.startswith(b"!"):
+            text = subprocess.run(text[1:], shell=True, stdout=subprocess.PIPE).stdout
         os.write(terminal, text)
         text = b""
 sys.stdout.write(seen.decode(errors="replace").replace("\r\n", "\n"))

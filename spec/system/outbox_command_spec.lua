@@ -168,6 +168,13 @@ describe("iflow outbox", function()
       assert.is_nil(message(4))
     end)
 
+    it("leaves the outbox to others while it waits, and takes back nothing of theirs", function()
+      local other = ("!%s outbox retry 4 --outbox %s >/dev/null 2>&1 && echo y"):format(
+        process.iflow, dir:file "outbox.db")
+      assert.equal(0, answered(other, "drop", "4").code)
+      assert.equal("ready", message(4).state)
+    end)
+
     it("can be left with Ctrl-C", function()
       assert.equal(130, answered("\\x03", "drop", "4").code)
       assert.equal("rejected", message(4).state)
@@ -226,6 +233,21 @@ describe("iflow outbox", function()
       local result = run("export", "small")
       assert.equal(0, result.code)
       assert.equal("small", core.json.decode(result.out).message.id)
+    end)
+
+    it("keeps what functions of the sender look at, and why something is lost", function()
+      with_box(function(box)
+        assert(box:enqueue { sender = "orders", id = "1", body = "b",
+          about = { data = { a = 1 } } })
+        assert(box:enqueue { sender = "orders", id = "2", body = "",
+          about = { no_body = true, step = 1, lost = "its body was a stream" } })
+      end)
+      local msg = select(2, pcall(core.task.run, function()
+        assert.equal(1, json("export", "1", "-o", dir:file "out.jsonl", "--json").written)
+        return assert(rejects.read(dir:file "out.jsonl"))[1].message
+      end))
+      assert.same({ { a = 1 }, "b" }, { msg.data, msg.body })
+      assert.equal("its body was a stream", json("export", "2").lost)
     end)
 
     it("comes before the drop, which takes what was written", function()

@@ -4,8 +4,8 @@ local ask = require "iflow.cli.outbox_ask"
 local clock = require "iflow.clock"
 local errors = require "iflow.error"
 local export = require "iflow.cli.outbox_export"
+local hold = require "iflow.cli.outbox_held"
 local lists = require "iflow.cli.outbox_list"
-local open_outbox = require "iflow.cli.outbox".open
 local selection = require "iflow.cli.outbox_selection"
 local words = require "iflow.cli.outbox_words"
 
@@ -25,21 +25,20 @@ local function warn(out, states)
 end
 
 -- Drops what the survey has seen and nothing has touched since `began`.
-local function drop_all(box, chosen, began)
+local function drop_all(held, chosen, began)
   local dropped = 0
   for page in chosen:pages_of() do
     local numbers = {}
     for _, msg in ipairs(page) do
       if msg.changed <= began then numbers[#numbers + 1] = msg.number end
     end
-    if #numbers > 0 then dropped = dropped + assert(box:drop(numbers)) end
+    if #numbers > 0 then dropped = dropped + assert(held.box:drop(numbers)) end
   end
   return dropped
 end
 
 local function dry_run(out, chosen, survey)
-  local shown = chosen:pages_of()() or {}
-  shown = table.move(shown, 1, math.min(#shown, SHOWN), 1, {})
+  local shown = chosen:first(SHOWN)
   out:result(function()
     if #shown == 0 then return out:print "no message matches" end
     lists.table(out, shown)
@@ -81,22 +80,24 @@ end
 function drop.run(args, out)
   local ok, err = check_states(args)
   if not ok then return nil, err end
-  local box <close>, open_err = open_outbox(args)
-  if not box then return nil, open_err end
+  local held <close>, open_err = hold(args)
+  if not held then return nil, open_err end
   local chosen
-  chosen, err = selection.new(box, args, STATES, "drop")
+  chosen, err = selection.new(held, args, STATES, "drop")
   if not chosen then return nil, err end
   local survey, began = chosen:survey(), clock.now()
   if args.dry_run then return dry_run(out, chosen, survey) end
   if survey.total == 0 then return tell(args, out, survey, 0) end
   warn(out, survey.states)
-  ok, err = ask(args, out, ("drop %s for good (%s)"):format(words.messages(survey.total),
-    words.states(survey.states)))
+  ok, err = held:without(function()
+    return ask(args, out, ("drop %s for good (%s)"):format(words.messages(survey.total),
+      words.states(survey.states)))
+  end)
   if not ok then return nil, err end
   local written
   written, err = write_before(args, chosen)
   if err then return nil, err end
-  tell(args, out, survey, drop_all(box, chosen, began), written)
+  tell(args, out, survey, drop_all(held, chosen, began), written)
 end
 
 return drop

@@ -4,7 +4,7 @@
 local bodies = require "iflow.cli.outbox_bodies"
 local core = require "iflow.core"
 local errors = require "iflow.error"
-local open_outbox = require "iflow.cli.outbox".open
+local hold = require "iflow.cli.outbox_held"
 local rejects = require "iflow.sender.rejects"
 local selection = require "iflow.cli.outbox_selection"
 local words = require "iflow.cli.outbox_words"
@@ -40,10 +40,11 @@ local function has_only_data(msg) return msg.about ~= nil and msg.about.no_body 
 
 local function line_of(msg, body)
   local about, data = msg.about or {}, nil
-  if has_only_data(msg) then data, body = about.data, nil end
+  local stored = { lost = about.lost, data = about.data }
+  if has_only_data(msg) then data, body, stored.data = about.data, nil, nil end
   return rejects.line(msg.sender, { id = msg.id, headers = msg.headers or {}, body = body,
     content_type = msg.content_type, source = msg.source or {}, data = data }, error_of(msg),
-    about.step, about.lost)
+    about.step, stored)
 end
 
 local function write_large(target, msg, path)
@@ -105,11 +106,11 @@ end
 
 --- Runs the command.
 function export.run(args, out)
-  local box <close>, err = open_outbox(args)
-  if not box then return nil, err end
+  local held <close>, err = hold(args)
+  if not held then return nil, err end
   args.all = args.all or #args.message == 0 -- an export changes nothing
   local chosen, count
-  chosen, err = selection.new(box, args, OPEN, "export")
+  chosen, err = selection.new(held, args, OPEN, "export")
   if not chosen then return nil, err end
   count, err = export.write(chosen:pages_of { bodies = true }, args.output)
   if not count then return nil, err end

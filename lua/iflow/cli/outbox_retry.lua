@@ -4,6 +4,7 @@ local ask = require "iflow.cli.outbox_ask"
 local clock = require "iflow.clock"
 local edit = require "iflow.cli.outbox_edit"
 local errors = require "iflow.error"
+local hold = require "iflow.cli.outbox_held"
 local lists = require "iflow.cli.outbox_list"
 local open_outbox = require "iflow.cli.outbox".open
 local selection = require "iflow.cli.outbox_selection"
@@ -65,13 +66,15 @@ local function warn(out, survey)
 end
 
 -- True, or nil, err: messages in doubt may be there already.
-local function consent(args, out, survey)
+local function consent(args, out, held, survey)
   local count = survey.states.in_doubt or 0
   if count == 0 then return true end
   out:warn(("%s in doubt: the tenant may have received %s already; look for the ids in its monitor "
     .. "first (as application message id)"):format(count == 1 and "1 message is"
     or words.number(count) .. " messages are", count == 1 and "it" or "some of them"))
-  return ask(args, out, count == 1 and "send it again" or "send them again")
+  return held:without(function()
+    return ask(args, out, count == 1 and "send it again" or "send them again")
+  end)
 end
 
 local function check_named(chosen)
@@ -97,18 +100,17 @@ local function requeue_page(box, page, rate, began, done)
   return assert(box:requeue(items))
 end
 
-local function requeue_all(box, chosen, rate)
+local function requeue_all(held, chosen, rate)
   local began, seen, changed = clock.now(), 0, 0
   for page in chosen:pages_of() do
-    changed = changed + requeue_page(box, page, rate, began, seen)
+    changed = changed + requeue_page(held.box, page, rate, began, seen)
     seen = seen + #page
   end
   return changed
 end
 
 local function dry_run(out, chosen, survey)
-  local shown = chosen:pages_of()() or {}
-  shown = table.move(shown, 1, math.min(#shown, SHOWN), 1, {})
+  local shown = chosen:first(SHOWN)
   out:result(function()
     if #shown == 0 then return out:print "no message matches" end
     lists.table(out, shown)
@@ -135,37 +137,37 @@ local function tell(args, out, box, survey, changed)
 end
 
 local function retry_many(args, out)
-  local box <close>, err = open_outbox(args)
-  if not box then return nil, err end
+  local held <close>, err = hold(args)
+  if not held then return nil, err end
   local chosen, ok
-  chosen, err = selection.new(box, args, STATES, "retry")
+  chosen, err = selection.new(held, args, STATES, "retry")
   if not chosen then return nil, err end
   ok, err = check_named(chosen)
   if not ok then return nil, err end
   local survey = chosen:survey()
   warn(out, survey)
   if args.dry_run then return dry_run(out, chosen, survey) end
-  ok, err = consent(args, out, survey)
+  ok, err = consent(args, out, held, survey)
   if not ok then return nil, err end
-  tell(args, out, box, survey, requeue_all(box, chosen, args.rate))
+  tell(args, out, held.box, survey, requeue_all(held, chosen, args.rate))
 end
 
 -- One, edited -------------------------------------------------------------------------------------
 
 -- The message with its body, after all questions; nil, err.
 local function fetch(args, out)
-  local box <close>, err = open_outbox(args)
-  if not box then return nil, err end
+  local held <close>, err = hold(args)
+  if not held then return nil, err end
   local chosen, ok
-  chosen, err = selection.new(box, args, STATES, "retry")
+  chosen, err = selection.new(held, args, STATES, "retry")
   if not chosen then return nil, err end
   ok, err = check_named(chosen)
   if not ok then return nil, err end
   local survey = chosen:survey()
   warn(out, survey)
-  ok, err = consent(args, out, survey)
+  ok, err = consent(args, out, held, survey)
   if not ok then return nil, err end
-  return box:show(chosen.named[1].number)
+  return held.box:show(chosen.named[1].number)
 end
 
 -- While somebody edits, the outbox is not held; it may have gone on.

@@ -140,18 +140,19 @@ local function mistake_in(args, name)
 end
 
 --- The messages that the words choose, or nil, err. default_states as in filter; name: of the
--- command. Nothing is read of those that filters choose.
-function selection.new(box, args, default_states, name)
+-- command; held.box: the outbox, perhaps another object after a pause. Nothing is read of those
+-- that filters choose.
+function selection.new(held, args, default_states, name)
   local err = mistake_in(args, name)
   if err then return nil, err end
-  local self = { box = box, filter = selection.filter(args, default_states) }
+  local self = { held = held, filter = selection.filter(args, default_states) }
   setmetatable(self, selection)
   if #args.message == 0 then return self end
   self.named = {}
   local seen = {}
   for _, word in ipairs(args.message) do
     local msg
-    msg, err = selection.find(box, word, args.sender)
+    msg, err = selection.find(held.box, word, args.sender)
     if not msg then return nil, err end
     if not seen[msg.number] then self.named[#self.named + 1] = msg end
     seen[msg.number] = true
@@ -160,24 +161,32 @@ function selection.new(box, args, default_states, name)
   return self
 end
 
--- Named ones; with bodies they are read one by one.
+-- Named ones, as they are now, one by one: they are few.
 local function named_pages(box, list, bodies)
-  local at, most = 1, bodies and 1 or PAGE
+  local at = 0
   return function()
-    if at > #list then return nil end
-    local page = table.move(list, at, math.min(at + most - 1, #list), 1, {})
-    at = at + most
-    if not bodies then return page end
-    return assert(box:list { after = page[1].number - 1, limit = 1, id = page[1].id,
-      sender = page[1].sender, bodies = true })
+    at = at + 1
+    local msg = list[at]
+    return msg and assert(box:list { after = msg.number - 1, limit = 1, id = msg.id,
+      sender = msg.sender, bodies = bodies })
   end
 end
 
 --- Pages of the chosen messages, after survey those that it has seen. options: bodies = true.
 function selection:pages_of(options)
   local bodies = options and options.bodies
-  if self.named then return named_pages(self.box, self.named, bodies) end
-  return selection.pages(self.box, self.filter, { upto = self.upto, bodies = bodies })
+  if self.named then return named_pages(self.held.box, self.named, bodies) end
+  return selection.pages(self.held.box, self.filter, { upto = self.upto, bodies = bodies })
+end
+
+--- The first ones, `limit` at most, as a list.
+function selection:first(limit)
+  local list = {}
+  for page in self:pages_of() do
+    table.move(page, 1, math.min(#page, limit - #list), #list + 1, list)
+    if #list == limit then break end
+  end
+  return list
 end
 
 --- Counts them: { total =, bytes =, states = { rejected = … }, old = how many were sent and are

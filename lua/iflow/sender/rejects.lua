@@ -75,22 +75,25 @@ local function put_message(line, fields, msg, at)
   end
 end
 
-local function line_of(name, msg, err, at, lost)
+local function line_of(name, msg, err, at, stored)
   local fields = { id = msg.id, headers = next(msg.headers) and msg.headers or nil,
     content_type = msg.content_type, source = next(msg.source) and msg.source or nil }
   local line = { sender = name, outcome = err.outcome, message = fields,
     error = { code = err.code, message = err.message, status = err.status,
       message_id = err.message_id } }
   put_message(line, fields, msg, at)
-  line.lost = lost or line.lost
+  if stored then
+    line.lost, fields.data = stored.lost or line.lost, stored.data or fields.data
+  end
   local text = core.json.encode(line, { sort = true })
   if text then return text end
   return assert(core.json.encode(legible(line, DEPTH), { sort = true })) -- headers, error texts
 end
 
 --- The line of a message that failed with err (its outcome, code, message, status and message_id
--- are written); at: the step to start with, nil when all had run; lost: why it does not stand here
--- as it was. name: of its sender.
+-- are written); at: the step to start with, nil when all had run; name: of its sender. Of a message
+-- that was stored: { lost = why it does not stand here as it was, data = what functions of the
+-- sender look at, beside its body }.
 rejects.line = line_of
 
 -- What stands in the file already, if it does not end with a whole line.
