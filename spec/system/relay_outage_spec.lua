@@ -97,6 +97,7 @@ local function serve_alone(dir, port, ...)
     createdate = "2026-05-04T08:00:00.000Z" } }))
   dir:write("orders.lua", SCRIPT:format(dir:file "key.json", "/dev/null", port))
   local words = { ... }
+  words.env = { TMPDIR = dir.path } -- what a kill leaves goes with the directory
   for _, word in ipairs { process.iflow, "serve", dir:file "orders.lua", "--outbox",
     dir:file "outbox.db" } do
     words[#words + 1] = word
