@@ -12,13 +12,18 @@ local KILLS = tonumber(os.getenv "HARNESS_KILLS") or size.of(12, 200)
 local FAULTS = { "runtime:503@4%", "runtime:reset=before@2%", "runtime:reset=after@2%",
   "runtime:reset=answer@3%", "runtime:late=150ms@20%", "token:503@20%", "token:reset@10%" }
 
--- A quarter of the kills hit a service that is starting, the rest one at work.
+-- A quarter of the kills hit a service that is starting, some one that is stopping, the rest one at
+-- work.
 local function run_a_while(service)
   if math.random() < 0.25 then
     core.task.sleep(math.random() * 0.3)
-  else
-    service:await_service()
-    core.task.sleep(math.random())
+    return
+  end
+  service:await_service()
+  core.task.sleep(math.random())
+  if math.random() < 0.15 then
+    service.service:signal "TERM"
+    core.task.sleep(math.random() * 0.2)
   end
 end
 
@@ -51,6 +56,7 @@ local function judge_it(service, court)
   local box <close> = service:open_outbox()
   local duplicates, doubtful = court:orders(box), court:payments(box, listed)
   local repeated = court:drops(box)
+  assert.same({}, core.file.list(service.dir:file "failed"))
   assert.is_true(#court.accepted.orders > KILLS and #court.accepted.payments > KILLS)
   print(("%d kills: %d orders, %d duplicates; %d payments, %d of them in doubt; %d lines of "
     .. "files, %d duplicates"):format(court.kills, #court.accepted.orders, duplicates,
@@ -71,7 +77,7 @@ describe("a service that is killed again and again", function()
   it("loses nothing, repeats only what was in flight, and keeps order", async(function()
     local seed = tonumber(os.getenv "HARNESS_SEED") or os.time()
     math.randomseed(seed)
-    local service <close> = harness.new { keys = 6, pause = 0.03 }
+    local service <close> = harness.new { keys = 6, pause = 0.03, files = true }
     local court <close> = judge.new { accepted = service.accepted, arrivals = service.arrivals }
     local ok, err = xpcall(function()
       service:fault(table.unpack(FAULTS))

@@ -1,14 +1,17 @@
 -- producer.lua -- a program: systems that post to the relays of the harness. Each key of each
--- sender posts one message after the other, "KEY NUMBER" with an id of its own, and repeats one
--- until it is answered as accepted or known. With the word "files" somebody else moves files of
--- lines "dFILE NUMBER" into the directory INBOX. A line in ACCEPTED says what was accepted: sender,
--- name. It ends when there is a file ACCEPTED.stop, after what it has begun is accepted.
+-- sender posts one message after the other, "KEY NUMBER" with an id of its own and sometimes a large
+-- body, and repeats one until it is answered as accepted or known. With the word "files" somebody
+-- else moves files of lines "dFILE NUMBER" into the directory INBOX. A line in ACCEPTED says what was
+-- accepted: sender, name. It ends when there is a file ACCEPTED.stop, after what it has begun is
+-- accepted.
 --   lua5.4 spec/support/harness/producer.lua ADDRESS ACCEPTED INBOX KEYS PAUSE [files]
 local core = require "iflow.core"
 
 local address, path, inbox = arg[1], arg[2], arg[3]
 local keys, pause, files = tonumber(arg[4]), tonumber(arg[5]), arg[6]
 local LINES = 5 -- of a dropped file
+local LARGE = ("\n"):rep(1200 * 1024) -- more than the outbox keeps in its database
+local LARGE_EVERY = 20
 local accepted = assert(io.open(path, "a"))
 accepted:setvbuf "line"
 
@@ -27,8 +30,9 @@ local function produce(sender, key)
   local number = 0
   while not stopped do
     number = number + 1
-    local id = ("%s-%s-%d"):format(sender, key, number)
-    while not post(sender, id, ("%s %d"):format(key, number)) do core.task.sleep(0.02) end
+    local id, body = ("%s-%s-%d"):format(sender, key, number), ("%s %d"):format(key, number)
+    if number % LARGE_EVERY == 0 then body = body .. LARGE end
+    while not post(sender, id, body) do core.task.sleep(0.02) end
     accepted:write(sender, " ", id, "\n")
     core.task.sleep(math.random() * 2 * pause)
   end

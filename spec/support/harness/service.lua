@@ -9,7 +9,7 @@ local retry = iflow.retry { first = "50ms", factor = 2, max = "500ms", attempts 
 iflow.sender "orders" {
   service_key = dir .. "/key.json", cacert = dir .. "/sandbox/ca.pem", to = "/http/orders",
   idempotent = true, retry = retry, breaker = false,
-  order_by = function(msg) return msg.body:match "^%S+" end,
+  order_by = function(msg) return msg.id:match "^orders%-(%w+)" end,
 }
 
 iflow.sender "payments" {

@@ -14,7 +14,8 @@ local function recording(name, csrf)
   return { name = name, address = "/" .. name, csrf = csrf, allowed_headers = "SAP_ApplicationID",
     process = function(exchange)
       local id = exchange:header "SAP_ApplicationID" or "none"
-      arrivals:write(("%s %s %s %s\n"):format(name, exchange.message_id, id, exchange.body))
+      arrivals:write(("%s %s %s %s\n"):format(name, exchange.message_id, id,
+        exchange.body:match "^%w+ %d+"))
       return 200, { ["Content-Type"] = "text/plain" }, "done"
     end }
 end
