@@ -1,9 +1,9 @@
 -- producer.lua -- a program: systems that post to the relays of the harness. Each key of each
--- sender posts one message after the other, "KEY NUMBER" with an id of its own and sometimes a large
--- body, and repeats one until it is answered as accepted or known. With the word "files" somebody
--- else moves files of lines "dFILE NUMBER" into the directory INBOX. A line in ACCEPTED says what was
--- accepted: sender, name. It ends when there is a file ACCEPTED.stop, after what it has begun is
--- accepted.
+-- sender posts one message after the other, "KEY NUMBER" with an id of its own and sometimes a
+-- large body, and repeats one until it is answered as accepted or known. With the word "files"
+-- somebody else moves files of lines "dFILE NUMBER" into the directory INBOX. A line in ACCEPTED
+-- says what was accepted: sender, name. It ends when there is a file ACCEPTED.stop, after what it
+-- has begun is accepted.
 --   lua5.4 spec/support/harness/producer.lua ADDRESS ACCEPTED INBOX KEYS PAUSE [files]
 local core = require "iflow.core"
 
