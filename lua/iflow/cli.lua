@@ -8,6 +8,7 @@
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local help = require "iflow.cli.help"
+local logging = require "iflow.cli.logging"
 local output = require "iflow.cli.output"
 local parser = require "iflow.cli.parser"
 local suggest = require "iflow.suggest"
@@ -154,7 +155,7 @@ local function run_until_signal(fn, host, control)
 end
 
 local function run_command(command, args, out, host)
-  core.log.level(args.log_level)
+  logging.start(args)
   local control = command.graceful and {} or nil
   local stopped_by, ended, ok, code, err = run_until_signal(function()
     return command.run(args, out, control)

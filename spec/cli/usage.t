@@ -45,7 +45,7 @@ $ IFLOW_CONNECT_TIMEOUT=soon iflow token
 = 2
 
 $ iflow token --log-level warm
-! iflow token: usage.invalid: --log-level: 'warm' is not one of error, warn, info, debug, trace, did you mean 'warn'?
+! iflow token: usage.invalid: --log-level: 'warm' is no level: error, warn, info, debug or trace, and MODULE=LEVEL for a module, such as info,http=debug
 !   what to do: see: iflow token --help
 = 2
 

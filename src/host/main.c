@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -166,11 +167,17 @@ static int run(lua_State *L, struct arguments *a)
   return code;
 }
 
-/* A full disk or a closed pipe must not look like success. Not worth repeating: what the command
- * did is done. */
+/* Whoever read has seen enough: iflow outbox list | head. */
+static bool reader_is_gone(void)
+{
+  struct pollfd out = { STDOUT_FILENO, POLLOUT, 0 };
+  return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+/* A full disk must not look like success. Not worth repeating: what the command did is done. */
 static int flush_output(int code)
 {
-  if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+  if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0 && !reader_is_gone()) {
     fputs("iflow: standard output could not be written completely\n", stderr);
     return EXIT_USAGE;
   }

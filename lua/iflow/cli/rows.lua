@@ -15,13 +15,19 @@
 --   env       the variable that gives it, IFLOW_<NAME> by default; false: none
 --   group     the heading of --help under which it stands
 -- `rest` names what follows "--": { "arg", help =, owner = "the script" }; a list.
+local logging = require "iflow.cli.logging"
+
 local rows = {}
 
 local common = {
   { "--json", flag = true, group = "General options",
     help = "machine-readable output on standard output" },
-  { "--log-level", value = "LEVEL", choices = { "error", "warn", "info", "debug", "trace" },
-    default = "warn", group = "General options", help = "what is logged on standard error" },
+  { "--log-level", value = "LEVEL", convert = logging.check, default = "warn",
+    group = "General options", help = "what is logged on standard error: error, warn, info, debug "
+      .. "or trace, and MODULE=LEVEL for a module, such as info,http=debug" },
+  { "--log-format", value = "FORMAT", choices = { "auto", "text", "json" }, default = "text",
+    group = "General options",
+    help = "the log as text, as a JSON object a line, or as text on a terminal only (auto)" },
   { "-h --help", flag = true, env = false, group = "General options", help = "show this help" },
 }
 

@@ -53,7 +53,7 @@ local function command_line(args, log)
   local program, err = core.process.executable()
   if not program then return nil, err end
   local line = { program, "sandbox", "start", "--dir", args.dir, "--log-level", args.log_level,
-                 log = log }
+                 "--log-format", args.log_format, log = log }
   if args.port then table.move({ "--port", tostring(args.port) }, 1, 2, #line + 1, line) end
   if args.hostname then table.move({ "--hostname", args.hostname }, 1, 2, #line + 1, line) end
   for _, word in ipairs(args.set) do table.move({ "--set", word }, 1, 2, #line + 1, line) end
