@@ -77,8 +77,10 @@ function running:claim(path) claims[self.service][path] = self end
 --- The file is where it belongs, or gone.
 function running:forget(path)
   self.memory:forget(path)
-  claims[self.service][path] = nil
+  self:unclaim(path)
 end
+
+function running:unclaim(path) claims[self.service][path] = nil end
 
 -- Rounds ------------------------------------------------------------------------------------------
 

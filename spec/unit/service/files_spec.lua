@@ -6,6 +6,7 @@ local process = require "spec.support.process"
 local raises = require "spec.support.raises"
 local registry = require "iflow.registry"
 local services = require "iflow.service"
+local size = require "spec.support.size"
 
 local file = core.file
 
@@ -66,7 +67,7 @@ end
 
 function world:put(name, text)
   assert(file.write(self:path(name .. ".tmp"), text, "0600"))
-  assert(file.rename(self:path(name .. ".tmp"), self:path(name)))
+  assert(file.rename(self:path(name .. ".tmp"), self:path(name), { replace = true }))
 end
 
 function world:list(name) return file.list(self:path(name)) end
@@ -325,4 +326,235 @@ describe("a drop folder", function()
     process.wait_for("the file", function() return file.read(other .. "/a.csv") == "x" end)
     process.wait_for("its removal", function() return #w:list "inbox" == 0 end)
   end))
+end)
+
+-- What goes wrong -------------------------------------------------------------------------------
+
+local function error_text(w, name) return process.read(w:path("failed/" .. name .. ".error")) end
+
+-- Transforms that do this, and nothing else.
+local function stepping(step)
+  return { function(msg)
+    step(msg)
+    return msg
+  end }
+end
+
+describe("a drop folder in trouble", function()
+  it("moves a file to failed that changes while it is read, and tells what was sent", async(
+    function()
+      local w <close> = new_world()
+      iflow.sender "grows" { to = "/x", transform = stepping(function()
+        local f <close> = assert(io.open(w:path "inbox/a.csv", "a"))
+        f:write "more"
+      end) }
+      assert(w:start { sender = "grows" })
+      w:put("inbox/a.csv", "x")
+      w:wait("failed", "a.csv", "a.csv.error")
+      assert.is_truthy(error_text(w, "a.csv"):find("1 message accepted", 1, true))
+      assert.is_truthy(error_text(w, "a.csv"):find("changed", 1, true))
+      assert.equal(1, #w:bodies())
+    end))
+
+  it("lets go of a file that is removed meanwhile", async(function()
+    local w <close> = new_world()
+    iflow.sender "removes" { to = "/x", transform = stepping(function(msg)
+      assert(os.remove(msg.body.file))
+      msg.body = "kept"
+    end) }
+    assert(w:start { sender = "removes" })
+    w:put("inbox/a.csv", "x")
+    process.wait_for("the message", function() return #w:bodies() == 1 end)
+    w:put("inbox/b.csv", "x")
+    process.wait_for("the other one", function() return #w:bodies() == 2 end)
+    process.wait_for("nothing held", function()
+      return #w.running.memory.entries == 0 and not w.running.file
+    end)
+    assert.same({ {}, {} }, { w:list "archive", w:list "failed" })
+  end))
+
+  -- Until it can be moved: the directory `done` is not there.
+  it("sends a file once that cannot be moved, over restarts, and moves it when it can", async(
+    function()
+      local w <close> = new_world()
+      assert(w:start())
+      assert(os.rename(w:path "archive", w:path "away"))
+      w:put("inbox/a.csv", "x")
+      process.wait_for("the message", function() return #w:bodies() == 1 end)
+      process.wait_for("the try", function()
+        local entry = w.running.memory.entries[1]
+        return entry and entry.at
+      end)
+      w:put("inbox/b.csv", "y") -- others go on
+      process.wait_for("the other one", function() return #w:bodies() == 2 end)
+      w.running:stop(5)
+      assert.same({ "a.csv", "b.csv" }, w:list "inbox")
+      assert(w:restart())
+      w:wait("archive", "a.csv", "b.csv")
+      assert.equal(2, #w:bodies())
+    end))
+
+  it("knows after a restart what was stored of a file that was under way", async(function()
+    local w <close> = new_world()
+    assert(w:start { run = function(f)
+      assert(iflow.sender "orders":enqueue(iflow.message.new { body = { file = f.path } },
+        { ids = f.id }))
+      core.task.park() -- the moment of the crash
+    end })
+    w:put("inbox/a.csv", "x")
+    process.wait_for("the message", function() return #w:bodies() == 1 end)
+    w.running:stop(0)
+    assert(w:restart())
+    w:wait("archive", "a.csv")
+    assert.equal(1, #w:bodies())
+  end))
+
+  -- Begins a file, stops in the middle, changes it by `change`, and starts again.
+  local function interrupted(w, change, options)
+    assert(w:start { run = function() core.task.park() end })
+    w:put("inbox/a.csv", "x")
+    process.wait_for("the file", function() return w.running.file end)
+    w.running:stop(0)
+    change(w:path "inbox/a.csv")
+    assert(w:restart(options))
+  end
+
+  it("sends nothing more of a file that was under way and has changed since", async(function()
+    local w <close> = new_world()
+    interrupted(w, function(path)
+      local f <close> = assert(io.open(path, "a"))
+      f:write "more"
+    end)
+    w:wait("failed", "a.csv", "a.csv.error")
+    assert.is_truthy(error_text(w, "a.csv"):find("may have been sent", 1, true))
+    assert.equal(0, #w:bodies())
+  end))
+
+  it("takes another file of the same name for a new one", async(function()
+    local w <close> = new_world()
+    interrupted(w, function() w:put("inbox/a.csv", "new") end)
+    w:wait("archive", "a.csv")
+    assert.same({ "new" }, w:bodies())
+  end))
+
+  it("leaves it to somebody when the outbox may have forgotten what was sent", async(function()
+    local w <close> = new_world { outbox = { retention = 0 } }
+    interrupted(w, function() core.task.sleep(0.01) end)
+    w:wait("failed", "a.csv", "a.csv.error")
+    assert.is_truthy(error_text(w, "a.csv"):find("may have been sent", 1, true))
+  end))
+
+  it("moves to failed what it may not read", async(function()
+    local w <close> = new_world()
+    iflow.sender "blind" { to = "/x", transform = { function()
+      return nil, iflow.error { code = "file.no_access", message = "may not be read" }
+    end } }
+    assert(w:start { sender = "blind" })
+    w:put("inbox/a.csv", "x")
+    w:wait("failed", "a.csv", "a.csv.error")
+  end))
+
+  it("waits while the outbox is full, and sends each file once", async(function()
+    local w <close> = new_world { outbox = { max_messages = 1 }, transform = lines }
+    assert(w:start())
+    w:put("inbox/a.csv", "1\n2\n3\n")
+    for i = 1, 3 do
+      process.wait_for("message " .. i, function() return #w:bodies "ready" == 1 end)
+      assert.same({ tostring(i) }, w:bodies "ready")
+      if i < 3 then assert.same({ "a.csv" }, w:list "inbox") end
+      w.service.box:delivered(w.service.box:claim("orders", 1))
+    end
+    w:wait("archive", "a.csv")
+  end))
+
+  it("tells when the outbox fails, tries again, and goes on", async(function()
+    local w <close> = new_world()
+    assert(w:start())
+    local box = w.service.box
+    local enqueue, tries = getmetatable(box).__index.enqueue, 0
+    function box.enqueue(...)
+      tries = tries + 1
+      if tries < 3 then
+        return nil, iflow.error { code = "outbox.disk_full", message = "no room" }
+      end
+      return enqueue(...)
+    end
+    w:put("inbox/a.csv", "x")
+    process.wait_for("the reason", function() return w.running:status().why end)
+    w:wait("archive", "a.csv")
+    assert.equal(3, tries)
+    assert.is_nil(w.running:status().why)
+    assert.equal(1, #w:bodies())
+  end))
+
+  it("does not begin a file that it cannot remember", async(function()
+    local w <close> = new_world()
+    assert(w:start())
+    local box = w.service.box
+    local note, fails = getmetatable(box).__index.note, true
+    function box.note(...)
+      if fails then return nil, iflow.error { code = "outbox.disk_full", message = "no room" } end
+      return note(...)
+    end
+    w:put("inbox/a.csv", "x")
+    process.wait_for("the reason", function() return w.running:status().why end)
+    assert.same({}, w:bodies())
+    fails = false
+    w:wait("archive", "a.csv")
+    assert.equal(1, #w:bodies())
+  end))
+
+  it("refuses a damaged note", async(function()
+    local w <close> = new_world()
+    assert(w.service.box:note("files/x", '{"files":[{"path":1}]}'))
+    local running, err = w:start { name = "x" }
+    assert.is_nil(running)
+    assert.equal("outbox.corrupt", err.code)
+  end))
+
+  it("keeps names that are not UTF-8", async(function()
+    local w <close> = new_world()
+    assert(w:start())
+    assert(os.rename(w:path "archive", w:path "away"))
+    w:put("inbox/%41\xE4.csv", "x")
+    process.wait_for("the message", function() return #w:bodies() == 1 end)
+    assert(w:restart())
+    w:wait("archive", "%41\xE4.csv")
+    assert.equal(1, #w:bodies())
+  end))
+
+  it("gives a file to one trigger where patterns overlap", async(function()
+    local w <close> = new_world()
+    assert(w:start())
+    local first = w.running
+    assert(w:start { w:path "inbox/*", name = "other" })
+    for i = 1, 20 do w:put(("inbox/%02d.csv"):format(i), tostring(i)) end
+    process.wait_for("all", function() return #w:list "archive" == 20 end)
+    first:stop(5)
+    assert.equal(20, #w:bodies())
+  end))
+
+  it("takes many files, each once, in the order of their times", async(function()
+    local w <close> = new_world { outbox = { durability = "normal" } }
+    local count = size.of(300, 100000)
+    for i = 1, count do
+      local f <close> = assert(io.open(w:path(("inbox/%06d.csv"):format(i)), "w"))
+      f:write(i)
+    end
+    assert(w:start())
+    process.wait_for("all of them", function()
+      return w.running:status().taken == count
+    end, 3000)
+    assert.equal(count, #w:list "archive")
+    local after, at = nil, 0
+    repeat
+      local page = assert(w.service.box:list { bodies = true, limit = 1000, after = after })
+      for _, msg in ipairs(page) do
+        at = at + 1
+        assert.equal(tostring(at), msg.body)
+        after = msg.number
+      end
+    until #page == 0
+    assert.equal(count, at)
+  end, { limit = 3600 }))
 end)

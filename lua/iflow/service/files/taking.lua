@@ -145,10 +145,13 @@ function taking.take(self, file)
   local before = self.memory:find(file.path)
   local doubt = doubtful(self, file, before)
   if doubt then return entry_to(self, before, doubt) end
+  self:claim(file.path) -- before anything waits
   local entry, err = self.memory:begin(file)
-  if not entry then return self:trouble(err.message) end
+  if not entry then
+    if not before then self:unclaim(file.path) end
+    return self:trouble(err.message)
+  end
   if entry ~= before then self.fresh[entry] = true end
-  self:claim(file.path)
   self.file = file.path
   hand_on(self, file, entry)
 end
