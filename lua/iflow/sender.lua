@@ -114,6 +114,12 @@ function sender:open()
   end
   local tenant, err = open_tenant(self, options)
   if not tenant then return nil, err end
+  local log
+  log, err = proof.open(self)
+  if not log then
+    tenant:close()
+    return nil, err
+  end
   self.tenant_base = tenant.service_key.url or ""
   self.tenant = tenant
   return true

@@ -22,6 +22,7 @@ local new_semaphore = require "iflow.semaphore"
 local SKEW = 60     -- seconds that the clocks of this machine and the tenant may differ
 local ID_MAX = 120  -- characters of an id that a log keeps
 local FRESH = 3600  -- seconds for which a delivered message shows that ids are in the logs
+local TEXT_MAX = 1000  -- bytes of the log's text about a failure
 local WINDOW_MAX = 200 -- logs of the time of the call that are looked at
 local TOLD = 60     -- seconds between two lines of the log about the same trouble
 
@@ -46,6 +47,14 @@ local function log_of(sender)
   end
   sender.message_log = log or nil
   return log, err
+end
+
+--- Opens the client of the log, where the sender has the option api: true | nil, err, when its
+-- credential cannot be read.
+function proof.open(sender)
+  if not sender.options.api then return true end
+  local log, err = log_of(sender)
+  return log and true, err
 end
 
 --- Closes what was opened; it is opened again when it is needed.
@@ -196,16 +205,22 @@ local function changed(err, fields, outcome)
   return made
 end
 
--- cause: the error that was in doubt, nil after an answer. An answer's status is not handed on: it
--- was no refusal.
-local function failed(msg, log, entry, cause)
+-- What the log says of a failure, in one line.
+local function reason_of(log, entry)
   local text, err = log:error_text(entry.message_id)
+  if text then return ": " .. text:gsub("%s+", " "):sub(1, TEXT_MAX) end
+  return err and (" (its text cannot be read: %s)"):format(err.message) or ""
+end
+
+-- cause: the error that was in doubt, nil after an answer, whose status is not handed on: it was no
+-- refusal.
+local function failed(msg, log, entry, cause)
   local fields = { code = "call.flow_failed", retryable = false, message_id = entry.message_id,
     message = ("%s: %sits message processing log %s is %s%s"):format(msg:where(),
-      cause and "" or "it was answered, but ", entry.message_id, entry.status, text and ": " .. text:gsub("%s+", " "):sub(1, 1000)
-        or err and " (its text cannot be read: " .. err.message .. ")" or ""),
-    hint = "look at that message in the monitor; correct the message or the flow before it is sent "
-      .. "again", log = entry }
+      cause and "" or "it was answered, but ", entry.message_id, entry.status,
+      reason_of(log, entry)),
+    hint = "look at that message in the monitor; correct it or the flow before it is sent again",
+    log = entry }
   return changed({ cause = cause }, fields, "rejected")
 end
 
