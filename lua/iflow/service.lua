@@ -279,6 +279,9 @@ local function trigger_status(self)
     status.kind, status.name = entry.trigger.kind, entry.trigger.name
     list[i] = status
   end
+  for _, part in ipairs(self.parts) do -- the jobs, each with kind and name
+    for _, status in ipairs(part.status and part:status() or {}) do list[#list + 1] = status end
+  end
   return list
 end
 
