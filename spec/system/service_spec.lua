@@ -186,7 +186,7 @@ describe("a process that is killed while calls are under way", function()
 
   it("leaves these in doubt, and nothing else", async(function()
     local flow = open {}
-    local land <close> = flow.land
+    local _ <close> = flow.land
     local dir <close> = process.tempdir()
     local path = kill_under_way(dir, { sender = flow.sender, count = 6 },
       function() return flow.begun == 2 end)
@@ -207,7 +207,7 @@ describe("a process that is killed while calls are under way", function()
 
   it("has them sent again, with the same ids, when the sender is idempotent", async(function()
     local flow = open { idempotent = true }
-    local land <close> = flow.land
+    local _ <close> = flow.land
     local dir <close> = process.tempdir()
     local path = kill_under_way(dir, { sender = flow.sender, count = 6 },
       function() return flow.begun == 2 end)
