@@ -13,7 +13,7 @@ local verdict = require "iflow.verdict"
 local AT_ONCE = 64             -- lines that are being stored, so that they share commits
 local LINE_MAX = 1024 * 1024   -- bytes
 local PIECE = 64 * 1024        -- bytes that are read at once
-local ROOM_WAIT = "1d"         -- at the outbox's ceiling, in the order of the lines
+local ROOM_WAIT = "1d"         -- at the outbox's ceiling; it keeps the order of each key
 local AGAIN, AGAIN_MAX = 1, 30 -- seconds, when the outbox fails
 
 local running = {}
