@@ -3,7 +3,7 @@ $ iflow serve
 ! iflow serve: usage.invalid: missing argument 'script'
 !   what to do: see: iflow serve --help
 = 2
-$ iflow serve --help | head -1
+$ iflow serve --help | sed -n 1p
 > Usage: iflow serve [OPTION…] SCRIPT…
 $ iflow serve --help | grep -A2 -e --log-level
 >       --log-level LEVEL …
