@@ -4,6 +4,7 @@
 local assert = require "luassert"
 local async = require "spec.support.async"
 local core = require "iflow.core"
+local doubt_conformance = require "spec.unit.outbox.conformance_doubt"
 local list_conformance = require "spec.unit.outbox.conformance_list"
 local note_conformance = require "spec.unit.outbox.conformance_note"
 local order_conformance = require "spec.unit.outbox.conformance_order"
@@ -365,6 +366,7 @@ return function(backend, options_in, busted)
     local kit = { describe = describe, it = it, with_box = with_box, put = put, ids = ids,
       claim_one = claim_one, open = open }
     list_conformance(kit)
+    doubt_conformance(kit)
     order_conformance(kit)
     note_conformance(kit)
 
