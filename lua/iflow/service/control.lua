@@ -22,6 +22,7 @@ local json = core.json
 
 local BODY_MAX = 4 * 1024 * 1024 -- of a request; larger bodies of messages come as files
 local PAGE = 8 * 1024 * 1024 -- bytes of bodies in one answer, about
+local PAGE_MAX = 100 -- messages; what describes one may be 256 KiB
 local CONNECTIONS = 64
 local GRACE = 5 -- seconds for answers under way when it is closed
 
@@ -50,19 +51,21 @@ end
 
 local methods = {}
 
--- The client asks for the next page when fewer came than it wanted and `more` says so.
+-- The client asks for the next page when `more` says that this one may not be all it wants.
 function methods.list(box, filter)
   filter = filter or {}
-  local bodies = filter.bodies
-  filter.bodies = nil
+  local bodies, wanted = filter.bodies, filter.limit or PAGE_MAX
+  filter.bodies, filter.limit = nil, math.min(wanted, PAGE_MAX)
   local messages, err = box:list(filter)
-  if not messages or not bodies or #messages == 0 then return messages, err end
+  if not messages then return nil, err end
+  local more = #messages == filter.limit and wanted > filter.limit
+  if not bodies or #messages == 0 then return messages, nil, more end
   local found = #messages
   filter.bodies, filter.limit = true, page_of(messages)
   messages, err = box:list(filter)
   if not messages then return nil, err end
   for _, msg in ipairs(messages) do absolute(msg) end
-  return messages, nil, filter.limit < found
+  return messages, nil, more or filter.limit < found
 end
 
 function methods.show(box, number)
@@ -122,9 +125,18 @@ end
 
 -- HTTP ------------------------------------------------------------------------------------------
 
+-- A status may name files, whose names need not be UTF-8.
+local function legible(value)
+  if type(value) == "string" then return (value:gsub("[\x80-\xff]", "?")) end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, item in pairs(value) do copy[legible(key)] = legible(item) end
+  return #copy > 0 and json.array(copy) or copy
+end
+
 local function answer(req, status, value)
-  local text, err = json.encode(value, { sort = true })
-  if not text then status, text = 500, assert(json.encode(failure(err))) end
+  local options = { sort = true }
+  local text = json.encode(value, options) or assert(json.encode(legible(value), options))
   req:answer(status, { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store" },
     text .. "\n")
 end

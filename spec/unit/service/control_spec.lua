@@ -74,6 +74,13 @@ describe("the control endpoint", function()
     assert.same({ "the sender 'orders' is paused" }, ready.value.why)
   end))
 
+  it("shows what is no UTF-8 all the same", with_endpoint(function(_, endpoint, _, service)
+    service.why = { "caf\xe9.csv cannot be read" }
+    local ready = request(endpoint, "/ready")
+    assert.equal(503, ready.status)
+    assert.same({ "caf?.csv cannot be read" }, ready.value.why)
+  end))
+
   it("is not ready, and asks the outbox nothing, once the service stops", with_endpoint(
     function(_, endpoint, path)
       local token = "Bearer " .. known(path).token
@@ -182,6 +189,17 @@ describe("the client of a service", function()
     assert.equal(24, #list)
     for i, msg in ipairs(list) do assert.equal((string.char(64 + i)):rep(1 << 20), msg.body) end
     assert.equal(23, #asked:list { bodies = true, limit = 23 })
+  end))
+
+  it("gets many messages in several answers", with_endpoint(function(box, _, path)
+    for i = 1, 230 do
+      assert(box:enqueue { sender = "orders", id = "m-" .. i, body = "x", headers = {} })
+    end
+    local asked <close> = assert(client.open(path))
+    assert.equal(230, #asked:list { limit = 1000 })
+    assert.equal(100, #asked:list())
+    local list = asked:list { limit = 150, after = 20 }
+    assert.same({ 150, 21, 170 }, { #list, list[1].number, list[150].number })
   end))
 
   it("names the file of a larger body", with_endpoint(function(box, _, path)
