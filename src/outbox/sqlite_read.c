@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define SCAN_MAX    1000               /* rows one claim looks at before others get their turn */
+#define SQLITE_BODY 15                 /* the column behind SQLITE_COLUMNS: about, then the body */
 #define CLAIM_BYTES (64 * 1024 * 1024) /* of bodies in one answer */
 
 /* ---- a message of a row ---------------------------------------------------------------------- */
@@ -50,7 +51,7 @@ static int read_message(sqlite3_stmt *s, bool bodies, struct ifl_outbox_list *ou
   m->message_id = ifl_sqlite_column(s, 12, &missing);
   m->code = ifl_sqlite_column(s, 13, &missing);
   m->text = ifl_sqlite_column(s, 14, &missing);
-  if (bodies) read_body(s, 15, m, &missing);
+  if (bodies) read_body(s, SQLITE_BODY, m, &missing);
   if (missing) return ifl_fail_nomem(err);
   if (state < 0 || state >= IFL_OUTBOX_STATES || m->sender == NULL || m->id == NULL)
     return ifl_fail(err, IFLOW_EOUTBOXCORRUPT, "message %lld of the outbox is damaged",
@@ -91,6 +92,25 @@ static bool may_go(struct claim *c, const struct ifl_outbox_message *m)
   return ifl_sqlite_head(c->q, m->sender, m->key) == m->number;
 }
 
+/* 1: the message may go and is the last of the list; 0: it may not. Bodies of those that may not
+ * are not read, since they may be very many. */
+static int load_if(struct claim *c, sqlite3_stmt *s, iflow_error *err)
+{
+  size_t before = c->out->n;
+  bool missing = false;
+  int rc = ifl_sqlite_step(c->q, s, err);
+  if (rc > 0) rc = read_message(s, false, c->out, err);
+  if (c->out->n == before) return rc;
+  struct ifl_outbox_message *m = &c->out->items[before];
+  if (rc == 0 && may_go(c, m)) {
+    read_body(s, SQLITE_BODY, m, &missing);
+    if (!missing) return 1;
+    rc = ifl_fail_nomem(err);
+  }
+  drop_last(c);
+  return rc;
+}
+
 /* Claims the message if it may go; a passed one comes back with `again` when its key is free. */
 static int consider(struct claim *c, int64_t number, iflow_error *err)
 {
@@ -98,16 +118,10 @@ static int consider(struct claim *c, int64_t number, iflow_error *err)
   if (ifl_set_has(&c->q->claims.numbers, (uint64_t)number)) return 0;
   sqlite3_stmt *s = c->q->stmts[S_LOAD];
   sqlite3_bind_int64(s, 1, number);
-  size_t before = c->out->n;
-  int rc = ifl_sqlite_step(c->q, s, err);
-  if (rc > 0) rc = read_message(s, true, c->out, err);
+  int rc = load_if(c, s, err);
   sqlite3_reset(s);
-  if (c->out->n == before) return rc;
-  struct ifl_outbox_message *m = &c->out->items[before];
-  if (rc < 0 || !may_go(c, m)) {
-    drop_last(c);
-    return rc;
-  }
+  if (rc <= 0) return rc;
+  struct ifl_outbox_message *m = &c->out->items[c->out->n - 1];
   uint64_t hash = m->key != NULL ? ifl_claims_key(m->sender, m->key) : 0;
   if (!ifl_claims_add(&c->q->claims, number, hash)) {
     drop_last(c);
