@@ -15,8 +15,11 @@ end
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
+--- What is stored beside body and headers (lua/iflow/sender/stored.lua), a table.
+function edit.about(msg) return type(msg.about) == "table" and msg.about or {} end
+
 -- Whether the message has data that are still to become bytes.
-local function has_only_data(msg) return msg.about ~= nil and msg.about.no_body == true end
+local function has_only_data(msg) return edit.about(msg).no_body == true end
 
 -- The editor --------------------------------------------------------------------------------------
 
@@ -135,7 +138,7 @@ end
 -- What box:requeue takes for a new text: the whole message, since nothing of the old one stays.
 local function outcome_of(msg, text, header_lines)
   local about = {}
-  for name, value in pairs(msg.about or {}) do about[name] = value end
+  for name, value in pairs(edit.about(msg)) do about[name] = value end
   local headers, content_type = merge_headers(msg, header_lines)
   local outcome = { headers = headers, content_type = content_type, source = msg.source }
   if text == nil then
@@ -150,7 +153,7 @@ local function outcome_of(msg, text, header_lines)
   else
     outcome.body, about.lost = text, nil
   end
-  outcome.about = next(about) and about or nil
+  outcome.about = next(about) and about or type(msg.about) ~= "table" and msg.about or nil
   return outcome
 end
 

@@ -23,12 +23,12 @@ end
 
 -- Words -----------------------------------------------------------------------------------------
 
-local seconds_of = { s = 1, sec = 1, m = 60, min = 60, h = 3600 }
+local seconds_of = { [""] = 1, ["/s"] = 1, ["/sec"] = 1, ["/m"] = 60, ["/min"] = 60, ["/h"] = 3600 }
 
 --- The value of --rate: "5/s" -> messages a second.
 function retry.rate(word)
-  local number, unit = word:match "^(%d+%.?%d*)/?(%a*)$"
-  local seconds = seconds_of[unit == "" and "s" or unit]
+  local number, unit = word:match "^(%d+%.?%d*)(/?%a*)$"
+  local seconds = seconds_of[unit]
   local rate = seconds and tonumber(number) / seconds
   if not rate or rate <= 0 or rate > 1e6 then
     return nil, "is no rate; write 5/s, 30/m or 1000/h"
@@ -200,6 +200,9 @@ local function retry_edited(args, out)
     ok, err = ask(args, out, "nothing was changed; send it again as it is")
     if not ok then return nil, err end
     outcome = {}
+  end
+  if (args.edit or args.body) and (outcome.body or "") ~= "" and edit.about(msg).data ~= nil then
+    out:note "functions of the sender still see the data that the old body was made of"
   end
   ok, err = store(args, out, msg, outcome)
   if not ok then return edit.kept(draft, err) end

@@ -26,15 +26,14 @@ local function state_of(word)
   return nil, "is no state; there are " .. table.concat(states, ", ") .. " and any"
 end
 
---- The options of every command that chooses messages; `state_help` says what is meant without
--- --state.
+--- The options of every command that chooses messages; state_help: the states it takes, and what is
+-- meant without --state.
 function selection.options(state_help)
   return {
     { "--sender", value = "NAME", env = false, group = "Which messages",
       help = "of this sender" },
     { "--state", value = "STATE", env = false, multiple = true, convert = state_of,
-      group = "Which messages", help = "ready, blocked, started, in_doubt, rejected, delivered or "
-        .. "any; may be repeated (" .. state_help .. ")" },
+      group = "Which messages", help = state_help },
     { "--older-than", value = "TIME", type = "duration", env = false, group = "Which messages",
       help = "accepted longer ago, such as 90m, 2h or 7d" },
     { "--newer-than", value = "TIME", type = "duration", env = false, group = "Which messages",

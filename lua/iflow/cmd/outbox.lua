@@ -18,6 +18,7 @@ local function options(own, choose)
   return rows
 end
 
+local any_state = "ready, blocked, started, in_doubt, rejected, delivered or any"
 local messages = { "message", args = "*", help = "numbers or ids of messages; or choose them by "
   .. "the options below" }
 local all = { "--all", flag = true, env = false, group = "Which messages",
@@ -44,7 +45,7 @@ local list_command = {
       help = "show at most so many, or all" },
     { "--after", value = "NUMBER", convert = list.after, env = false,
       help = "begin behind this number: the next page" },
-  }, selection.options "default: any"),
+  }, selection.options(any_state .. " (default: any)")),
   run = list.run,
 }
 
@@ -83,7 +84,7 @@ local retry_command = {
     { "-H --header", value = "'NAME: VALUE'", multiple = true, convert = edit.header, env = false,
       help = "set one of its headers; 'NAME:' removes it" },
     dry_run, yes,
-  }, choosing "default: rejected and in_doubt"),
+  }, choosing("rejected, in_doubt, ready or blocked (default: rejected and in_doubt)")),
   run = retry.run,
 }
 
@@ -98,7 +99,7 @@ local drop_command = {
     { "--export", value = "FILE", env = false,
       help = "write them to this new file before, one JSON line each" },
     dry_run, yes,
-  }, choosing "default: rejected"),
+  }, choosing("rejected, in_doubt, ready, blocked, delivered or any (default: rejected)")),
   run = drop.run,
 }
 
@@ -122,7 +123,7 @@ local export_command = {
   options = options({
     { "-o --output", value = "FILE", env = false,
       help = "a new file that only you can read (default: standard output)" },
-  }, selection.options "default: all but delivered"),
+  }, selection.options(any_state .. " (default: all but delivered)")),
   run = export.run,
 }
 
