@@ -52,6 +52,7 @@ end
 
 -- What is left of the messages, on standard error.
 local function tell(self, out, counts, stuck)
+  self.told = true
   local parts = {}
   local function part(number, text)
     if number > 0 then parts[#parts + 1] = ("%d %s"):format(number, text) end
@@ -70,15 +71,23 @@ end
 function enqueued:finish(out, code, err)
   if not self.service then return code, err end
   local counts, why = deliver(self)
-  if not counts then return nil, err or why end
+  if not counts then
+    self.failed = true
+    return nil, err or why
+  end
   tell(self, out, counts, why)
   if err then return nil, err end
   return worse(code or 0, exit_code(self.before, counts, why))
 end
 
 -- When an error ends the script: what it had enqueued is delivered all the same, by a task that the
--- run waits for.
-function enqueued:__close()
+-- run waits for. A signal ends that, too.
+function enqueued:__close(err)
+  if not self.box or self.told or self.failed then return end
+  if errors.is(err) and err.code == "task.canceled" then
+    return self.out:note(("%s: interrupted; what is not delivered stays in the outbox %s"):format(
+      self.out.name, self.path))
+  end
   if not self.service then return end
   core.task.spawn(function()
     local counts, why = deliver(self)
