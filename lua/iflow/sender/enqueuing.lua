@@ -1,6 +1,7 @@
 --- Messages into the outbox: transforms at once, then durable. Internal; what sender:enqueue and
 -- sender:enqueue_all are made of (lua/iflow/sender.lua says what they do).
 
+local clock = require "iflow.clock"
 local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
 local ending = require "iflow.sender.ending"
@@ -112,7 +113,7 @@ local function prepare_dead(self, item)
   local lost = drop_lost(msg)
   local fields = fields_of(self, item)
   fields.about.lost = lost
-  fields.not_before = core.task.now() + DEAD_AFTER
+  fields.not_before = clock.now() + DEAD_AFTER
   return fields
 end
 
@@ -151,6 +152,10 @@ local function accept(self, item)
   local state, err = self.service.box:enqueue(item.fields)
   if item.file then os.remove(item.file) end
   if state == "accepted" then self.service:wake(self.sender.name) end
+  if core.log.enabled "debug" and state then
+    core.log.write("debug", "sender", ("%s: message %s is %s"):format(self.sender.name,
+      item.msg.id, state))
+  end
   if state or not of_message[err.code] then return state, err end
   reject(self, item, err)
   if item.only then return nil, item.err end

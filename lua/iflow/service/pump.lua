@@ -20,7 +20,7 @@ local WINDOW = 8            -- flights for each call that may be under way
 local CONFIRMING_MAX = 1024 -- flights that wait for a confirmation; they are beside the window
 local DISK_PAUSE = 5        -- seconds, when the outbox does not give out messages
 local PAUSE, PAUSE_MAX = 30, 300 -- seconds, when nothing of the sender can be delivered
-local MOMENT = 0.005        -- seconds; the least wait for what is due
+local MOMENT = 0.005        -- seconds; the outbox counts in milliseconds
 
 local pump = {}
 pump.__index = pump
@@ -48,12 +48,38 @@ local function rest(self, seconds)
   self.sleeping:wait()
 end
 
--- Waits for what is due then. The outbox goes by the time of day, the policy by its own clock.
+-- Waits for what is due then; nil: for whatever comes.
 local function rest_until(self, due)
-  if not due then return rest(self) end
-  local seconds = due - clock.now()
-  if seconds > 0 then return rest(self, seconds + MOMENT) end
-  core.task.sleep(math.max(MOMENT, math.min(1, due - core.task.now())))
+  return rest(self, due and math.max(0, due - clock.now()) + MOMENT)
+end
+
+-- The end of flights ------------------------------------------------------------------------------
+
+local function ended(self, flight)
+  if not self.flights[flight] then return end
+  self.flights[flight] = nil
+  self.count = self.count - 1
+  if flight.phase == "confirming" then self.confirming = self.confirming - 1 end
+  self:wake()
+  if self.count == 0 then self.landed:wake_all(true) end
+end
+
+-- Cancels the flights that `which` selects, and writes down what becomes of them.
+local function cancel(self, which)
+  local list = {}
+  for flight in pairs(self.flights) do
+    if which(flight) then list[#list + 1] = flight end
+  end
+  for _, flight in ipairs(list) do flight.task:cancel() end
+  for _, flight in ipairs(list) do
+    settle.interrupted(self, flight)
+    ended(self, flight)
+  end
+end
+
+-- Those that have not had their turn are given back.
+local function cancel_waiting(self)
+  cancel(self, function(flight) return flight.phase == "waiting" end)
 end
 
 -- Pauses ------------------------------------------------------------------------------------------
@@ -67,6 +93,7 @@ function pump:pause(err)
   self.paused = { until_ = clock.monotonic() + seconds, error = err }
   core.log.write("error", "service", ("%s: nothing can be delivered, again in %s: %s"):format(
     self.sender.name, duration.text(seconds), tostring(err)))
+  cancel_waiting(self)
   self:wake()
   self.service:changed()
 end
@@ -117,6 +144,7 @@ local function turn(self)
   if self.paused then return wait_out(self) end
   self.woken, self.idle = false, false -- until the outbox has said so again
   if not has_room(self) then return rest(self) end
+  self.idle = false
   local opened, failure = self.sender:open()
   if not opened then return self:pause(failure) end
   local list, due = self.service.box:claim(self.sender.name, room(self), clock.now())
@@ -153,16 +181,8 @@ end
 
 -- Flights -----------------------------------------------------------------------------------------
 
-local function ended(self, flight)
-  if not self.flights[flight] then return end
-  self.flights[flight] = nil
-  self.count = self.count - 1
-  if flight.phase == "confirming" then self.confirming = self.confirming - 1 end
-  self:wake()
-  if self.count == 0 then self.landed:wake_all(true) end
-end
-
---- What a flight is at: "waiting", "starting", "calling", "confirming", "writing", "telling".
+--- What a flight is at: "waiting", "starting", "calling", "confirming", "deciding", "writing",
+-- "telling".
 function pump:enter(flight, phase)
   if (phase == "confirming") ~= (flight.phase == "confirming") then
     self.confirming = self.confirming + (phase == "confirming" and 1 or -1)
@@ -191,25 +211,12 @@ function pump:start()
   return self
 end
 
--- Cancels the flights that `which` selects, and writes down what becomes of them.
-local function cancel(self, which)
-  local list = {}
-  for flight in pairs(self.flights) do
-    if which(flight) then list[#list + 1] = flight end
-  end
-  for _, flight in ipairs(list) do flight.task:cancel() end
-  for _, flight in ipairs(list) do
-    settle.interrupted(self, flight)
-    ended(self, flight)
-  end
-end
-
 --- Takes no more messages; gives back those that have not had their turn.
 function pump:hold()
   if self.stopping then return end
   self.stopping = true
   self.task:cancel()
-  cancel(self, function(flight) return flight.phase == "waiting" end)
+  cancel_waiting(self)
 end
 
 --- After hold: waits up to `seconds` for what is under way, and cancels the rest.
@@ -239,6 +246,6 @@ return function(service, sender)
   local window = sender.options.concurrency * WINDOW
   return setmetatable({ service = service, sender = sender, window = window,
     batch = math.min(CLAIM, window // 2), least = 1, flights = {}, count = 0, confirming = 0,
-    pauses = 0, patient = 0, idle = false, woken = false, sleeping = new_waiters(), landed = new_waiters() },
-    pump)
+    pauses = 0, patient = 0, idle = false, woken = false, sleeping = new_waiters(),
+    landed = new_waiters() }, pump)
 end

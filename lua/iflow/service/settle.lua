@@ -100,6 +100,7 @@ end
 
 --- Writes down how an attempt ended: the results of attempt.lua.
 function settle.message(pump, flight, answer, err, wait, counts)
+  pump:enter(flight, "deciding") -- it has had its turn
   if answer then
     pump:fine()
     return delivered(pump, flight, answer)

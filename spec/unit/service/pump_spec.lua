@@ -471,7 +471,7 @@ describe("a pump whose sender is refused", function()
     local s = sender_of(fake, {})
     local running <close> = outbox_service.open()
     local ids = {}
-    for i = 1, 20 do ids[i] = assert(s:enqueue(tostring(i))).id end
+    for i = 1, 100 do ids[i] = assert(s:enqueue(tostring(i))).id end
     local drained, err = running.service:drain "1h"
     assert.is_false(drained)
     assert.equal("token.rejected", err.code)
@@ -479,7 +479,7 @@ describe("a pump whose sender is refused", function()
     assert.is_false(status.ready)
     assert.matches("token.rejected", status.senders.s.paused)
     assert.matches("^s: .*token.rejected", status.why[1])
-    assert.equal(20, status.outbox.ready + status.outbox.started)
+    assert.equal(100, status.outbox.ready + status.outbox.started)
     process.wait_for("the pause to grow", function()
       return core.log.captured():find "again in 5 min" and true
     end)
