@@ -2,16 +2,15 @@
 # is made by hand: nine messages of two senders in all states.
 $ iflow run $ROOT/spec/support/outbox_story.lua
 $ iflow outbox list
-> number  age…state      sender    key   attempts  status  reason              next       id
->      1  …  ready      orders    c-17         1  503     call.unavailable    in … min  018f-1
->      2  …  blocked    orders    c-17         0  -       -                   -          018f-2
->      3  …  in doubt   orders    -            1  -       call.in_doubt       -          018f-3
->      4  …  rejected   orders    c-18         2  500     call.rejected       -          018f-4
->      5  …  rejected   orders    -            1  -       transform.invalid   -          018f-5
->      6  …  delivered  orders    -            1  200     -                   -          018f-6
->      7  …  ready      orders    -            0  -       -                   -          018f-7
->      8  …  in doubt   invoices  -            1  -       outbox.interrupted  -          018f-8
->      9  …  rejected   invoices  -            1  404     call.rejected       -          018f-9
+> number  age…state     sender    key   attempts  status  reason              next       id
+>      1  …  ready     orders    c-17         1  503     call.unavailable    in … min  018f-1
+>      2  …  blocked   orders    c-17         0  -       -                   -          018f-2
+>      3  …  in doubt  orders    -            1  -       call.in_doubt       -          018f-3
+>      4  …  rejected  orders    c-18         2  500     call.rejected       -          018f-4
+>      5  …  rejected  orders    -            1  -       transform.invalid   -          018f-5
+>      7  …  ready     orders    -            0  -       -                   -          018f-7
+>      8  …  in doubt  invoices  -            1  -       outbox.interrupted  -          018f-8
+>      9  …  rejected  invoices  -            1  404     call.rejected       -          018f-9
 ! rejected: dead letters; `iflow outbox show NUMBER` tells why, `iflow outbox retry NUMBER --edit` mends one and sends it again
 ! in doubt: they may have arrived; look for their ids in the monitor before a retry
 ! blocked: an earlier message with their key is not through; see it with --key
@@ -29,6 +28,10 @@ $ iflow outbox list --key c-17 --limit 1 --after 1
 ! blocked: an earlier message with their key is not through; see it with --key
 $ iflow outbox list --older-than 1h
 > no message matches
+! 1 message is delivered, not shown: see them with --state delivered
+$ iflow outbox list --state delivered
+> number  age…state      sender  key  attempts  status  reason  next  id
+>      6  …  delivered  orders  -           1     200  -       -     018f-6
 $ iflow outbox list --id 018f-4 --json
 > {"messages":[{"age":…,"attempts":2,"changed":…,"code":"call.rejected","created":…,"error":"An internal server error occured","id":"018f-4","key":"c-18","message_id":"AGn4UgBohP2kaoL0qlLJX4tBIh3h","number":4,"sender":"orders","size":14,"state":"rejected","status":500}]}
 

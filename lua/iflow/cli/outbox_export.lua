@@ -12,7 +12,6 @@ local words = require "iflow.cli.outbox_words"
 local export = {}
 
 local INLINE_MAX = 40 * 1024 * 1024 -- larger ones do not fit into a line that can be read again
-local OPEN = { "ready", "blocked", "started", "in_doubt", "rejected" }
 local outcomes = { rejected = "rejected", in_doubt = "in_doubt", started = "in_doubt" }
 
 -- Writes the line, whose body stands as `mark`, with the file's bytes in its place.
@@ -110,7 +109,7 @@ function export.run(args, out)
   if not held then return nil, err end
   args.all = args.all or #args.message == 0 -- an export changes nothing
   local chosen, count
-  chosen, err = selection.new(held, args, OPEN, "export")
+  chosen, err = selection.new(held, args, selection.NOT_DELIVERED, "export")
   if not chosen then return nil, err end
   count, err = export.write(chosen:pages_of { bodies = true }, args.output)
   if not count then return nil, err end

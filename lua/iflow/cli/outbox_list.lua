@@ -59,6 +59,15 @@ local function print_tables(out, next_page)
   if not any then out:print "no message matches" end
 end
 
+-- That there are delivered ones, when nothing else is there.
+local function note_delivered(out, box, args)
+  local delivered = #args.state == 0 and not args.id and assert(box:counts()).delivered or 0
+  if delivered > 0 then
+    out:note(("%s delivered, not shown: see them with --state delivered"):format(
+      delivered == 1 and "1 message is" or words.number(delivered) .. " messages are"))
+  end
+end
+
 -- What to do next, for whoever looks at this for the first time.
 local function hints(out, seen, next_number)
   if next_number then
@@ -79,7 +88,7 @@ end
 
 -- Pages of at most `limit` messages; the second function says after which number there are more.
 local function limited_pages(box, args, limit)
-  local filter = selection.filter(args)
+  local filter = selection.filter(args, not args.id and selection.NOT_DELIVERED or nil)
   local pages = selection.pages(box, filter, { after = args.after, limit = limit })
   local last, shown, seen = nil, 0, {}
   local function next_page()
@@ -104,6 +113,7 @@ function list.run(args, out)
   if out.json_mode then return print_json(out, next_page, next_number) end
   print_tables(out, next_page)
   hints(out, seen, next_number())
+  if next(seen) == nil then note_delivered(out, box, args) end
 end
 
 --- The value of --limit: a number of messages, or "all".

@@ -16,6 +16,9 @@ selection.DUPLICATE_WINDOW = DUPLICATE_WINDOW
 
 local states = { "ready", "blocked", "started", "in_doubt", "rejected", "delivered" }
 
+--- What still matters to somebody.
+selection.NOT_DELIVERED = { "ready", "blocked", "started", "in_doubt", "rejected" }
+
 -- "in-doubt" and "in doubt" are meant as in_doubt; "any" leaves nothing out.
 local function state_of(word)
   local name = word:gsub("[ -]", "_")

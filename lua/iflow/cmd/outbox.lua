@@ -38,14 +38,14 @@ end
 local list_command = {
   name = "list",
   summary = "messages with their states",
-  description = "Lists messages by number, oldest first. The reason is the code of the last error; "
-    .. "next says when a message that waits is due.",
+  description = "Lists messages by number, oldest first, without those that are through. The "
+    .. "reason is the code of the last error; next says when a message that waits is due.",
   options = options({
     { "--limit", value = "N", convert = list.limit, default = 100, env = false,
       help = "show at most so many, or all" },
     { "--after", value = "NUMBER", convert = list.after, env = false,
       help = "begin behind this number: the next page" },
-  }, selection.options(any_state .. " (default: any)")),
+  }, selection.options(any_state .. " (default: all but delivered)")),
   run = list.run,
 }
 
