@@ -35,7 +35,21 @@ end
 describe("parser.parse", function()
   it("gives every option a value, absent ones their default", function()
     assert.same({ to = "x", more = {}, auth = "token", headers = {}, expect = {}, data = {},
-      verbose = false, json = false, log_level = "warn", help = false }, parse { "x" })
+      verbose = false, json = false, log_level = "warn", log_format = "text", help = false },
+      parse { "x" })
+  end)
+
+  it("lets a command have other defaults for what all have, and one argument or more", function()
+    local serving = { name = "serve", arguments = { { "script", args = "+" } },
+      defaults = { log_level = "info" } }
+    local function level(words)
+      local args = assert(parser.parse("iflow serve", serving, words, function() end))
+      return args.log_level, args.script
+    end
+    assert.same({ "info", { "a" } }, { level { "a" } })
+    assert.same({ "debug", { "a", "b" } }, { level { "a", "b", "--log-level", "debug" } })
+    local _, err = parser.parse("iflow serve", serving, {}, function() end)
+    assert.equal("usage.invalid", err.code)
   end)
 
   it("takes options before, between and after arguments", function()
