@@ -182,6 +182,54 @@ describe("a message that was lost on its way", function()
   end))
 end)
 
+describe("an attempt after another one", function()
+  -- The log of the first attempt, FAILED, is older than the clocks may differ.
+  local function failed_before(w)
+    w.process = function() error("not yet", 0) end
+    local s = sender_of(w, {})
+    local _, err = s:send(message("one", "PO-1"))
+    assert.equal("rejected", err.outcome)
+    local entry = w.sb.tenant.log:find(err.message_id)
+    entry.started = entry.started - 3600
+    w.process = function() return 200, {}, "" end
+    return s
+  end
+
+  it("is not judged by the earlier one's failure", world(function(w)
+    local s = failed_before(w)
+    assert(w.sb:fault "runtime:reset=after@first=1")
+    local _, err = s:send(message("one", "PO-1"))
+    assert.same({ "call.in_doubt", "in_doubt" }, { err.code, err.outcome })
+    assert.matches("earlier attempts only", err.message)
+    assert.same({ "one" }, w.ran)
+  end))
+
+  it("is delivered when it got through", world(function(w)
+    local s = failed_before(w)
+    assert(w.sb:fault "runtime:reset=answer@first=1")
+    assert.equal("delivered", assert(s:send(message("one", "PO-1"))).outcome)
+    assert.same({ "one", "one" }, w.ran)
+  end))
+end)
+
+describe("what shows that ids are in the logs", function()
+  it("counts for the address it was seen at", world(function(w)
+    support.echo(w.sb, { name = "plain", address = "/plain", csrf = false, process = function()
+      w.ran[#w.ran + 1] = "plain"
+      return 200, {}, ""
+    end })
+    local s = sender_of(w, {})
+    s.options.to = function(msg) return msg.body == "plain" and "/http/plain" or "/http/orders" end
+    assert(s:send(message("one", "PO-1")))
+    assert(w.sb:fault "runtime:reset=answer@first=1")
+    assert(s:send(message("two", "PO-2")))
+    assert(w.sb:fault "runtime:reset=answer@first=1")
+    local _, err = s:send(message("plain", "PO-3"))
+    assert.equal("in_doubt", err.outcome) -- its flow takes no ids
+    assert.same({ "one", "two", "plain" }, w.ran)
+  end))
+end)
+
 describe("a log that could not be found", function()
   it("proves nothing when the flow does not take ids", world(function(w)
     w.deploy()

@@ -126,7 +126,7 @@ function delivery.attempt(sender, msg, call, state)
     local ok, err = state.before()
     if not ok then return nil, err end
   end
-  msg.began = core.task.now()
+  msg.began, msg.address = core.task.now(), call.to
   local answer, err = perform(sender, call, state.flight)
   slot:release()
   if answer then

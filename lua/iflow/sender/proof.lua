@@ -7,23 +7,17 @@
 -- that is not over is waited for; else the last failure counts, unless all began before this
 -- attempt.
 --
--- That a log is missing only proves something when the logs of this sender's messages carry their
--- ids, which a flow must allow, and when there are logs at all. So before a message counts as not
--- arrived, the log of a message of this sender that was delivered must have its id; when there is
--- none to look at, the flow must not have run in that time for what could be this message.
+-- That a log is missing only proves something where it would have been found: evidence.lua.
 
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local evidence = require "iflow.sender.evidence"
 local message_log = require "iflow.message_log"
 local new_semaphore = require "iflow.semaphore"
 
-local SKEW = 60     -- seconds that the clocks of this machine and the tenant may differ
-local ID_MAX = 120  -- characters of an id that a log keeps
-local FRESH = 3600  -- seconds for which a delivered message shows that ids are in the logs
 local TEXT_MAX = 1000  -- bytes of the log's text about a failure
-local WINDOW_MAX = 200 -- logs of the time of the call that are looked at
 local TOLD = 60     -- seconds between two lines of the log about the same trouble
 
 local proof = {}
@@ -82,14 +76,10 @@ local function is_transient(err)
     or (err.status or 0) >= 500
 end
 
--- A log was found by its id, which shows that ids are in the logs.
-local function carries(sender, entry)
-  sender.known_log = { message_id = entry.message_id, id = entry.application_id, carried = true,
-    at = clock.monotonic() }
-end
-
 -- One look: verdict, entry | nil, err.
-local function look(sender, log, what)
+local function look(sender, msg, what)
+  local log, failure = log_of(sender)
+  if not log then return nil, failure end
   if what.message_id then
     local entry, err = log:find(what.message_id)
     if err then return nil, err end
@@ -98,8 +88,11 @@ local function look(sender, log, what)
   if not what.id then return "none" end
   local list, err = log:search(what.id)
   if not list then return nil, err end
-  if list[1] and list[1].application_id == what.id then carries(sender, list[1]) end
-  return message_log.judge(list, what.began and what.began - SKEW)
+  local first = list[1]
+  if first and first.application_id == what.id then
+    evidence.remember(sender, msg, first.message_id, true)
+  end
+  return message_log.judge(list, what.began and what.began - evidence.SKEW)
 end
 
 local final = { delivered = true, failed = true }
@@ -109,10 +102,10 @@ local final = { delivered = true, failed = true }
 -- error that will not go away ends it at once.
 -- what: { message_id =, id =, began = seconds since 1970, waited = seconds since the call ended },
 -- limits: { wait = for a log to appear, running = for its end }.
-local function poll(sender, log, what, limits)
+local function poll(sender, msg, what, limits)
   local began, pause = clock.monotonic() - (what.waited or 0), sender.options.in_doubt.first
   while true do
-    local verdict, entry = look(sender, log, what)
+    local verdict, entry = look(sender, msg, what)
     if final[verdict] then return verdict, entry end
     if not verdict and not is_transient(entry) then return "unknown", entry end
     local limit = verdict == "open" and limits.running or limits.wait
@@ -122,70 +115,6 @@ local function poll(sender, log, what, limits)
     clock.sleep(math.min(left, math.max(pause, asked)))
     pause = math.min(pause * 2, sender.options.in_doubt.max)
   end
-end
-
--- The id by which the logs of this message can be found; nil when there is none.
-local function id_of(sender, msg)
-  return sender.options.message_id and type(msg.id) == "string" and #msg.id <= ID_MAX and msg.id
-    or nil
-end
-
--- Whether ids are in the logs ------------------------------------------------------------------
-
---- Remembers a message that was delivered, so that its log can show whether ids are in the logs.
-function proof.remember(sender, msg, message_id)
-  local known = sender.known_log
-  if not message_id or not id_of(sender, msg) then return end
-  if known and clock.monotonic() - known.at < FRESH then return end
-  sender.known_log = { message_id = message_id, id = msg.id, at = clock.monotonic() }
-end
-
-local function carried_before(log, known)
-  local entry, err = log:find(known.message_id)
-  if err then return false, tostring(err) end
-  known.carried = entry ~= nil and entry.application_id == known.id
-  if known.carried then return true end
-  return false, entry and "the log of an earlier message does not carry its id"
-    or "there is no log of an earlier message that was delivered"
-end
-
-local UUID = "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-[78]%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$"
-
-local function is_uuid(id) return id ~= nil and id:find(UUID) ~= nil end
-
--- Whether no log of the list may be that of the message, though without its id. With an id of the
--- kind that iflow gives (a UUID of version 7 or 8), logs that carry another one belong to others.
-local function none_is_ours(list, what)
-  for _, entry in ipairs(list) do
-    if not is_uuid(what.id) or not is_uuid(entry.application_id) then return false end
-  end
-  return true
-end
-
--- The id of the flow that the message goes to, nil when that is not known.
-local function flow_of(sender, log, msg)
-  local to = sender.options.to
-  if type(to) == "function" then
-    local ok, result = pcall(to, msg)
-    to = ok and result or nil
-  end
-  return type(to) == "string" and log:flow_at(to) or nil
-end
-
--- Whether a log of this message, if there were one, would have been found: true, or false and why
--- not.
-local function would_be_found(sender, log, what, msg)
-  if sender.options.idempotent then return true end -- sending it twice does no harm
-  local known = sender.known_log
-  if known and known.carried then return true end
-  if known then return carried_before(log, known) end
-  local now = core.task.now()
-  local list, err = log:between((what.began or now) - SKEW, now + SKEW, WINDOW_MAX,
-    flow_of(sender, log, msg))
-  if err then return false, tostring(err) end
-  if #list < WINDOW_MAX and none_is_ours(list, what) then return true end
-  return false, "it is not known yet whether the logs of this sender's messages carry their ids, "
-    .. "and a log of that time may be this message's"
 end
 
 -- Outcomes -------------------------------------------------------------------------------------
@@ -206,19 +135,21 @@ local function changed(err, fields, outcome)
 end
 
 -- What the log says of a failure, in one line.
-local function reason_of(log, entry)
-  local text, err = log:error_text(entry.message_id)
+local function reason_of(sender, entry)
+  local log, err = log_of(sender)
+  local text
+  if log then text, err = log:error_text(entry.message_id) end
   if text then return ": " .. text:gsub("%s+", " "):sub(1, TEXT_MAX) end
   return err and (" (its text cannot be read: %s)"):format(err.message) or ""
 end
 
 -- cause: the error that was in doubt, nil after an answer, whose status is not handed on: it was no
 -- refusal.
-local function failed(msg, log, entry, cause)
+local function failed(sender, msg, entry, cause)
   local fields = { code = "call.flow_failed", retryable = false, message_id = entry.message_id,
     message = ("%s: %sits message processing log %s is %s%s"):format(msg:where(),
       cause and "" or "it was answered, but ", entry.message_id, entry.status,
-      reason_of(log, entry)),
+      reason_of(sender, entry)),
     hint = "look at that message in the monitor; correct it or the flow before it is sent again",
     log = entry }
   return changed({ cause = cause }, fields, "rejected")
@@ -241,41 +172,44 @@ end
 
 -- Resolving ------------------------------------------------------------------------------------
 
-local function unknown(sender, doubt, err)
+local function unknown(sender, what, doubt, err)
   tell(sender, err)
   return nil, undecided(sender, doubt, "the message log cannot be asked: " .. err.message,
-    err.hint, doubt.message_id ~= nil)
+    err.hint, what.arrived)
 end
 
 -- No log is there after all that time.
-local function missing(sender, log, what, doubt, msg)
-  if doubt.message_id or what.arrived then
+local function missing(sender, msg, what, doubt)
+  if what.arrived then
     return nil, undecided(sender, doubt, "its message log is not there", LEVEL_HINT, true)
   end
-  local found, why = would_be_found(sender, log, what, msg)
+  local log, err = log_of(sender)
+  if not log then return unknown(sender, what, doubt, err) end
+  local found, why = evidence.is_conclusive(sender, log, msg, what.began)
   if found then return nil, not_arrived(doubt, sender.options.in_doubt.wait) end
   return nil, undecided(sender, doubt, "the message log has nothing of it, which proves nothing: "
     .. why, LEVEL_HINT)
 end
 
-local function decide(sender, msg, log, what, doubt)
-  local verdict, entry = poll(sender, log, what, sender.options.in_doubt)
+local function still_open(sender, doubt, entry)
+  local err = undecided(sender, doubt, ("it arrived, and its message processing log %s is still %s")
+    :format(entry.message_id, entry.status), "look at that message in the monitor", true)
+  err.message_id, err.log = entry.message_id, entry
+  return nil, err
+end
+
+local function decide(sender, msg, what, doubt)
+  local verdict, entry = poll(sender, msg, what, sender.options.in_doubt)
   if verdict == "delivered" then
     return { outcome = "delivered", message_id = entry.message_id, headers = {}, body = "",
       log = entry }
-  elseif verdict == "failed" then
-    return nil, failed(msg, log, entry, doubt)
-  elseif verdict == "open" then
-    local err = undecided(sender, doubt, ("it arrived, and its message processing log %s is still "
-      .. "%s"):format(entry.message_id, entry.status), "look at that message in the monitor", true)
-    err.message_id, err.log = entry.message_id, entry
-    return nil, err
-  elseif verdict == "stale" then
-    return nil, undecided(sender, doubt, "the message log tells of earlier attempts only")
-  elseif verdict == "unknown" then
-    return unknown(sender, doubt, entry)
   end
-  return missing(sender, log, what, doubt, msg)
+  if verdict == "failed" then return nil, failed(sender, msg, entry, doubt) end
+  if verdict == "open" then return still_open(sender, doubt, entry) end
+  if verdict == "unknown" then return unknown(sender, what, doubt, entry) end
+  if verdict == "none" then return missing(sender, msg, what, doubt) end
+  return nil, undecided(sender, doubt, "the message log tells of earlier attempts only", nil,
+    what.arrived)
 end
 
 --- Decides about a message that is in doubt (err.outcome): answer | nil, err. Waits, as
@@ -291,15 +225,14 @@ function proof.resolve(sender, msg, err, about)
     if sender.options.in_doubt.policy == "hold" then return nil, err end
     return nil, undecided(sender, err, "so the sender's option in_doubt says what becomes of it")
   end
-  local what = { message_id = err.message_id, id = id_of(sender, msg), began = msg.began }
+  local what = { message_id = err.message_id, id = evidence.id_of(sender, msg), began = msg.began }
   for name, field in pairs(about or {}) do what[name] = field end
   if not what.id and not what.message_id then
     return nil, undecided(sender, err, "the message log cannot be asked for it, since it has no id "
       .. "that a log would keep")
   end
-  local log, failure = log_of(sender)
-  if not log then return unknown(sender, err, failure) end
-  return decide(sender, msg, log, what, err)
+  what.arrived = what.arrived or what.message_id ~= nil -- only the flow gives such an id
+  return decide(sender, msg, what, err)
 end
 
 -- Confirming -----------------------------------------------------------------------------------
@@ -313,15 +246,15 @@ local function unconfirmed(msg, answer, why, hint)
   return nil, err
 end
 
-local function wait_for_end(sender, msg, answer, log)
+local function wait_for_end(sender, msg, answer)
   local timeout = sender.options.confirm.timeout
-  local verdict, entry = poll(sender, log, { message_id = answer.message_id,
-    id = id_of(sender, msg), began = msg.began }, { wait = timeout, running = timeout })
+  local verdict, entry = poll(sender, msg, { message_id = answer.message_id,
+    id = evidence.id_of(sender, msg), began = msg.began }, { wait = timeout, running = timeout })
   if verdict == "delivered" then
     answer.log = entry
     return answer
   elseif verdict == "failed" then
-    return nil, failed(msg, log, entry)
+    return nil, failed(sender, msg, entry)
   elseif verdict == "open" then
     return unconfirmed(msg, answer, ("its message processing log %s is still %s after %s"):format(
       entry.message_id, entry.status, duration.text(timeout)))
@@ -340,20 +273,14 @@ end
 function proof.confirm(sender, msg, answer)
   local status = answer.status
   if not sender.options.confirm or not status or status < 200 or status > 299 then
-    proof.remember(sender, msg, answer.message_id)
+    evidence.remember(sender, msg, answer.message_id)
     return answer
   end
-  if not answer.message_id and not id_of(sender, msg) then
+  if not answer.message_id and not evidence.id_of(sender, msg) then
     return unconfirmed(msg, answer, "neither the answer nor the message has an id to find its log")
   end
-  local log, err = log_of(sender)
-  if not log then
-    tell(sender, err)
-    return unconfirmed(msg, answer, "the message log cannot be asked: " .. err.message, err.hint)
-  end
-  local confirmed
-  confirmed, err = wait_for_end(sender, msg, answer, log)
-  if confirmed then proof.remember(sender, msg, confirmed.log.message_id) end
+  local confirmed, err = wait_for_end(sender, msg, answer)
+  if confirmed then evidence.remember(sender, msg, confirmed.log.message_id) end
   return confirmed, err
 end
 

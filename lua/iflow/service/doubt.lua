@@ -15,6 +15,7 @@ local core = require "iflow.core"
 local duration = require "iflow.duration"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local evidence = require "iflow.sender.evidence"
 local new_semaphore = require "iflow.semaphore"
 local proof = require "iflow.sender.proof"
 local stored = require "iflow.sender.stored"
@@ -47,11 +48,11 @@ local function attempt_of(row, msg)
 end
 
 -- A message of this sender that was delivered shows whether ids are in the logs.
-local function remember_one(self, sender)
-  if sender.known_log then return end
+local function remember_one(self, sender, msg)
+  if evidence.has(sender, msg) then return end
   local list = self.service.box:list { sender = sender.name, state = "delivered", limit = PAGE }
   for _, row in ipairs(list or {}) do
-    if row.message_id then return proof.remember(sender, { id = row.id }, row.message_id) end
+    if row.message_id then return evidence.remember(sender, { id = row.id }, row.message_id) end
   end
 end
 
@@ -106,11 +107,11 @@ local function later(self, sender, row, err)
 end
 
 local function resolve(self, sender, row, entry)
-  remember_one(self, sender)
   local shown, failure = self.service.box:show(row.number)
   if not shown then return nil, failure end
   if shown.state ~= "in_doubt" then return true end
   local msg = stored.message(shown)
+  remember_one(self, sender, msg)
   local err, about = attempt_of(shown, msg)
   local answer, decided = proof.resolve(sender, msg, err, about)
   if not answer and decided.outcome == "in_doubt" then
