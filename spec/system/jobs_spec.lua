@@ -74,6 +74,30 @@ local function daily()
   return ('at = "%d %d * * *", zone = "UTC"'):format(time.min, time.hour)
 end
 
+describe("jobs of a service", function()
+  it("end nothing when they raise, nor when a task of theirs does", async(function()
+    local place <close> = serve.place()
+    place:script("jobs.lua", [[
+      local iflow = require "iflow"
+      iflow.every "raises" { interval = "1s", run = function() error "oops" end }
+      iflow.every "spawns" { interval = "1s", run = function()
+        local early = iflow.spawn(function() error "a child" end)
+        iflow.sleep(0)
+        local late = iflow.spawn(function() iflow.sleep(0.01) error "another child" end)
+        return select(2, early:join()) and pcall(late.join, late) and 0 or "as it should be"
+      end }]])
+    local service <close> = place:serve("jobs.lua", "--log-format", "text")
+    process.wait_for("some runs", function()
+      local _, failed = service:log():gsub("raises: [^\n]* failed after [^\n]*oops", "")
+      local _, ended = service:log():gsub("spawns: [^\n]* has ended", "")
+      return failed >= 2 and ended >= 2
+    end)
+    assert.is_truthy(service:log():find "error serve: a task of a script failed: [^\n]*a child\n")
+    assert.is_nil(service:log():find "another child")
+    assert.equal(0, service:stop().code)
+  end))
+end)
+
 describe("jobs of a service that was killed", function()
   it("are made up for, once", async(function()
     local place <close> = serve.place()

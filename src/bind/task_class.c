@@ -4,6 +4,7 @@
  *   task:join([timeout])    -- waits; its results, or nil, err
  *   task:cancel()           -- its wait, now or next, raises task.canceled
  *   task:state()            -- "ready", "running", "waiting", "returned", "failed", "canceled"
+ *   task:awaited()          -- whether a join waits for it just now
  *   sleep(duration)         -- waits; 0 lets the other tasks run
  *   current()               -- the running task, or nil
  *   park([timeout])         -- waits for wake: its values, or nil, err
@@ -138,6 +139,13 @@ static int m_state(lua_State *L)
   return 1;
 }
 
+static int m_awaited(lua_State *L)
+{
+  struct ifl_task_handle *h = check(L, 1);
+  lua_pushboolean(L, h->task != NULL && h->task->joiners != NULL);
+  return 1;
+}
+
 static int task_tostring(lua_State *L)
 {
   struct ifl_task_handle *h = check(L, 1);
@@ -219,7 +227,8 @@ int ifl_open_task(lua_State *L)
     { "inner", ifl_task_f_inner }, { NULL, NULL },
   };
   static const luaL_Reg methods[] = {
-    { "join", m_join }, { "cancel", m_cancel }, { "state", m_state }, { NULL, NULL }
+    { "join", m_join },       { "cancel", m_cancel }, { "state", m_state },
+    { "awaited", m_awaited }, { NULL, NULL },
   };
   static const luaL_Reg meta[] = { { "__close", m_cancel },
                                    { "__tostring", task_tostring },

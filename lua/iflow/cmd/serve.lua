@@ -191,7 +191,10 @@ local function run(args, out, signals)
   local make = maker(args, running, defined)
   defined.make_service = make
   registry.install(defined)
-  local _ <close> = spawned()
+  local _ <close> = spawned(function(failure)
+    core.log.write("error", "serve", "a task of a script failed: "
+      .. tostring(failure):gsub("\nstack traceback:.*", ""))
+  end)
   local _ <close> = setmetatable({}, { __close = function() -- also when an error ends it
     if running.control then running.control:abort() end
   end })
