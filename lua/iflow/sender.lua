@@ -37,7 +37,8 @@
 --                  missing; running ("10m"), how long to wait for a flow that still runs; first
 --                  ("500ms") and max ("15s"), the shortest and longest pause between two looks
 --   confirm        true or { timeout = "10m" }: a 2xx is no delivery until the log says COMPLETED;
---                  FAILED rejects the message, after the timeout it is in doubt. Needs api.
+--                  FAILED rejects the message, after the timeout it is in doubt. Needs api, which
+--                  is asked 50 times a second at most.
 --   on_delivered(message, answer), on_rejected(message, err), on_in_doubt(message, err)
 --                  told when a message has ended; on_rejected also when its retries are used up
 --                  (then err.outcome is "retryable")

@@ -6,6 +6,7 @@ local fake_tenant = require "spec.support.fake_tenant"
 local iflow = require "iflow"
 local raises = require "spec.support.raises"
 local support = require "spec.support.sandbox"
+local tenants = require "iflow.tenant"
 
 -- A sandbox with the flow "orders", which does what its body says; send(body, id) gives the answer.
 local function with(body, settings)
@@ -58,6 +59,27 @@ describe("iflow.message_log", function()
       function() iflow.message_log { servicekey = "x" } end)
     raises("a service key of plan api", function() iflow.message_log {} end)
     raises("got number", function() iflow.message_log(5) end)
+  end))
+
+  it("takes the way from the command line, and no credential", with(function(_, send, sb)
+    local before = tenants.defaults
+    local _ <close> = setmetatable({}, { __close = function() tenants.defaults = before end })
+    tenants.defaults = { service_key = "/no/such.json", cert = "/no/such.pem",
+      key = "/no/such.key", pass_file = "/no/such", url = "https://nowhere.localhost",
+      cacert = sb.endpoints.cacert, proxy = "", token_cache = false }
+    local key = support.key(sb, "secret", { plan = "api", roles = { "MonitoringDataRead" } })
+    local log <close> = assert(iflow.message_log { service_key = key })
+    assert.equal("COMPLETED", assert(log:find(send("x").message_id)).status)
+  end))
+
+  it("leads to the sandbox of a test", with(function(_, send, sb)
+    local key = support.key(sb, "secret", { plan = "api", roles = { "MonitoringDataRead" } })
+    local before = tenants.api_override
+    local _ <close> = setmetatable({}, { __close = function() tenants.api_override = before end })
+    tenants.api_override = { service_key = key, cacert = sb.endpoints.cacert, proxy = "",
+      token_cache = false }
+    local log <close> = assert(iflow.message_log "/of/the/real/tenant.json")
+    assert.equal("COMPLETED", assert(log:find(send("x").message_id)).status)
   end))
 
   it("is closed once, and then not used", against(function() return feed {} end, function(log)
