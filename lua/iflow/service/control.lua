@@ -210,6 +210,7 @@ function control.parse(text)
   port = math.tointeger(tonumber(port))
   if not port or port > 65535 then return nil, "is not HOST:PORT" end
   if not is_loopback(host) then return nil, "is not a loopback address, such as 127.0.0.1:9000" end
+  if host:lower() == "localhost" then host = "127.0.0.1" end
   return host:match "^%[(.*)%]$" or host, port
 end
 

@@ -153,6 +153,7 @@ describe("the control endpoint", function()
     assert.same({ "127.0.0.1", 9000 }, { control.parse "127.0.0.1:9000" })
     assert.same({ "127.0.0.1", 9000 }, { control.parse "9000" })
     assert.same({ "::1", 0 }, { control.parse "[::1]:0" })
+    assert.same({ "127.0.0.1", 80 }, { control.parse "localhost:80" })
     for _, wrong in ipairs { "0.0.0.0:9000", "10.1.2.3:9000", "[::]:9000", "example.org:80",
       "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "", ":9000" } do
       assert.is_nil((control.parse(wrong)), wrong)
