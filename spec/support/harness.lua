@@ -65,7 +65,10 @@ end
 --- SIGKILL, unless it has ended in order by then. What was on its way to the tenant has arrived
 --- when this returns: the tenant has answered twice since, over new connections.
 function harness:kill()
-  self.service:signal "KILL"
+  process.wait_for("the end of a killed service", function()
+    self.service:signal "KILL" -- again, should it have been too early for its group
+    return not self.service:alive()
+  end)
   local result = self.service:wait()
   assert(result.code == 137 or result.code == 0, result.err)
   self.service:stop()
@@ -91,8 +94,9 @@ local function what_is_left(self)
   local box = client.open(self.outbox)
   if not box then return "no answer" end
   local words = {}
-  for _, state in ipairs { "ready", "blocked", "started" } do
-    for _, msg in ipairs(assert(box:list { state = state, limit = 10 })) do
+  for _, filter in ipairs { { state = { "ready", "blocked", "started" }, limit = 10 },
+    { state = "in_doubt", sender = "invoices", limit = 10 } } do
+    for _, msg in ipairs(assert(box:list(filter))) do
       words[#words + 1] = ("%s %s %s"):format(msg.id, msg.state, msg.error or "")
     end
   end

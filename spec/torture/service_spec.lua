@@ -39,7 +39,8 @@ end
 
 local function ids_in_doubt(service)
   local ids = {}
-  for _, msg in ipairs(service:command("list", "--state", "in_doubt", "--limit", "all").messages) do
+  for _, msg in ipairs(service:command("list", "--sender", "payments", "--state", "in_doubt",
+    "--limit", "all").messages) do
     ids[#ids + 1] = msg.id
   end
   return ids
@@ -56,17 +57,18 @@ local function judge_it(service, court)
   local box <close> = service:open_outbox()
   local duplicates, doubtful = court:orders(box), court:payments(box, listed)
   local repeated = court:drops(box)
+  court:invoices(box)
   assert.same({}, core.file.list(service.dir:file "failed"))
   assert.is_true(#court.accepted.orders > KILLS and #court.accepted.payments > KILLS)
-  print(("%d kills: %d orders, %d duplicates; %d payments, %d of them in doubt; %d lines of "
-    .. "files, %d duplicates"):format(court.kills, #court.accepted.orders, duplicates,
-    #court.accepted.payments, doubtful, #court.accepted.drops, repeated))
+  print(("%d kills: %d orders, %d duplicates; %d payments, %d of them in doubt; %d invoices; %d "
+    .. "lines of files, %d duplicates"):format(court.kills, #court.accepted.orders, duplicates,
+    #court.accepted.payments, doubtful, #court.accepted.invoices, #court.accepted.drops, repeated))
 end
 
 local function retry_what_is_in_doubt(service, court)
   service:serve()
   service:await_service()
-  service:command("retry", "--state", "in_doubt", "--yes")
+  service:command("retry", "--sender", "payments", "--state", "in_doubt", "--yes")
   service:settle()
   service:stop()
   local box <close> = service:open_outbox()
@@ -77,7 +79,7 @@ describe("a service that is killed again and again", function()
   it("loses nothing, repeats only what was in flight, and keeps order", async(function()
     local seed = tonumber(os.getenv "HARNESS_SEED") or os.time()
     math.randomseed(seed)
-    local service <close> = harness.new { keys = 6, pause = 0.03, files = true }
+    local service <close> = harness.new { keys = 4, pause = 0.03, files = true }
     local court <close> = judge.new { accepted = service.accepted, arrivals = service.arrivals }
     local ok, err = xpcall(function()
       service:fault(table.unpack(FAULTS))

@@ -7,7 +7,8 @@
 --   judge:orders(box)    at the end, for the sender that may repeat, with order
 --   judge:drops(box)     the same for the lines of files
 --   judge:payments(box)  at the end, for the one that may not, before an operator does anything
---   judge:retried(box)   the same after the operator's retry
+--   judge:invoices(box)  the same for one whose doubts the message log has settled
+--   judge:retried(box)   the payments after the operator's retry
 --
 -- In flight at a kill is what has arrived and is not delivered in the outbox. A message may arrive
 -- again for each kill at which it was in flight, and for each answer that a fault has cut: the
@@ -23,8 +24,8 @@ local PAGE = 1000
 function judge.new(files)
   local self = { at = {}, open = {}, count = {}, loose = {}, delivered = {}, id_of = {}, cut = {},
     logs = {}, kills = 0,
-    accepted = { orders = {}, payments = {}, drops = {} },
-    arrivals = { orders = {}, payments = {}, drops = {} } }
+    accepted = { orders = {}, payments = {}, invoices = {}, drops = {} },
+    arrivals = { orders = {}, payments = {}, invoices = {}, drops = {} } }
   for name, path in pairs(files) do
     self.open[name] = assert(io.open(path, "r"))
     self.at[name] = 0
@@ -102,7 +103,7 @@ local function states(box)
 end
 
 local function check_none_lost(self, found)
-  for _, sender in ipairs { "orders", "payments" } do
+  for _, sender in ipairs { "orders", "payments", "invoices" } do
     for _, id in ipairs(self.accepted[sender]) do
       assert.is_truthy(found[id], id .. " was accepted and is lost")
       assert.equal(sender, found[id].sender)
@@ -210,6 +211,15 @@ function judge:payments(box, listed)
   end
   self.doubtful = named
   return doubtful
+end
+
+--- Everything has arrived, nothing twice, without an operator.
+function judge:invoices(box)
+  self:read()
+  check_delivered(self, states(box), "invoices")
+  for _, one in ipairs(self.arrivals.invoices) do
+    assert.equal(1, self.count[one.id], one.id .. " arrived twice")
+  end
 end
 
 --- After the operator's retry all is delivered, and only what was in doubt has arrived twice.

@@ -63,7 +63,7 @@ end
 core.task.run(function()
   if files == "files" then core.task.spawn(drop_files) end
   for i = 1, keys do
-    for _, sender in ipairs { "orders", "payments" } do
+    for _, sender in ipairs { "orders", "payments", "invoices" } do
       core.task.spawn(function() produce(sender, "k" .. i) end)
     end
   end

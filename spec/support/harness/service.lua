@@ -1,6 +1,7 @@
 -- service.lua -- the script that the harness serves: orders, which may be repeated and keep the
--- order of their keys, payments, which must not be repeated, and drops, the lines of dropped files.
--- HARNESS_DIR has key.json and the drop folder, HARNESS_LISTEN is the address of the relays.
+-- order of their keys; payments, which must not be repeated; invoices, which must not either, but
+-- the message log knows what became of them; drops, the lines of dropped files. HARNESS_DIR has the
+-- keys and the drop folder, HARNESS_LISTEN is the address of the relays.
 local iflow = require "iflow"
 
 local dir, listen = os.getenv "HARNESS_DIR", os.getenv "HARNESS_LISTEN"
@@ -17,6 +18,13 @@ iflow.sender "payments" {
   retry = retry, breaker = false,
 }
 
+iflow.sender "invoices" {
+  service_key = dir .. "/key.json", cacert = dir .. "/sandbox/ca.pem", to = "/http/invoices",
+  retry = retry, breaker = false,
+  api = { service_key = dir .. "/api.json", cacert = dir .. "/sandbox/ca.pem" },
+  in_doubt = { policy = "hold", wait = "3s", first = "100ms", max = "500ms" },
+}
+
 iflow.sender "drops" {
   service_key = dir .. "/key.json", cacert = dir .. "/sandbox/ca.pem", to = "/http/drops",
   idempotent = true, retry = retry, breaker = false, transform = { iflow.transform.lines {} },
@@ -29,3 +37,4 @@ end
 
 iflow.relay { listen = listen, path = "/orders", sender = "orders" }
 iflow.relay { listen = listen, path = "/payments", sender = "payments" }
+iflow.relay { listen = listen, path = "/invoices", sender = "invoices" }
