@@ -260,6 +260,28 @@ describe("iflow outbox", function()
       assert.equal("", process.run({ "ls", dir:file "outbox.db-bodies" }).out)
     end)
 
+    it("that fails leaves no file, and drops nothing", function()
+      make()
+      local err = failure("drop", "--state", "any", "--all", "--yes", "--json", "--export",
+        "none/out.jsonl")
+      assert.equal("file.not_found", err.code)
+      assert.equal(4, #json("list", "--state", "any", "--json").messages)
+      assert(os.execute("head -c 45000000 /dev/zero >" .. dir:file "huge"))
+      with_box(function(box)
+        assert(box:enqueue { sender = "orders", id = "h", body = { file = dir:file "huge" } })
+      end)
+      dir:write("out.jsonl.5.body", "in the way")
+      assert.equal("file.exists", failure("drop", "--state", "any", "--all", "--yes", "--json",
+        "--export", "out.jsonl").code)
+      assert.is_nil(dir:read "out.jsonl")
+      assert.equal("in the way", dir:read "out.jsonl.5.body")
+      assert.equal(5, #json("list", "--state", "any", "--json").messages)
+      local full = process.run { "sh", "-c", process.iflow .. " outbox export >/dev/full",
+        dir = dir.path }
+      assert.equal(4, full.code)
+      assert.is_truthy(full.err:find("file.io", 1, true))
+    end)
+
     it("puts bodies that are too long for a line beside the file", function()
       local huge = dir:file "huge"
       assert(os.execute("head -c 45000000 /dev/zero >" .. huge))

@@ -8,7 +8,7 @@ local bodies = {}
 local PIECE = 192 * 1024 -- a multiple of three, for base64
 
 local function failed(path, why)
-  return errors { code = "file.no_access", message = ("cannot write '%s': %s"):format(path, why) }
+  return errors { code = "file.io", message = ("cannot write '%s': %s"):format(path, why) }
 end
 
 --- The bytes of a file, as an iterator; raises an iflow error where there is none.

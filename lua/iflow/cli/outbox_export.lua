@@ -78,29 +78,41 @@ end
 -- Where to --------------------------------------------------------------------------------------
 
 local function stdout_target()
-  return { write = function(...) assert(io.stdout:write(...)) end,
-    finish = function() return io.stdout:flush() end }
+  local function check(ok, why)
+    return ok or error(errors { code = "file.io", message = "standard output: " .. why }, 0)
+  end
+  return { write = function(...) check(io.stdout:write(...)) end,
+    finish = function() return check(io.stdout:flush()) end }
+end
+
+-- Writes all of them: their number; nil, err.
+local function write_pages(target, pages)
+  local count = 0
+  for page in pages do
+    for _, msg in ipairs(page) do
+      local ok, err = false, nil
+      if msg.body ~= nil then ok, err = write_message(target, msg) end -- else it is delivered
+      if err then return nil, err end
+      if ok then count = count + 1 end
+    end
+  end
+  local ok, err = target.finish()
+  if not ok then return nil, err end
+  return count
 end
 
 --- Writes the pages of messages (with bodies) to the file of that name, nil: standard output. The
--- number written, or nil, err; a file is on disk then.
+-- number written, or nil, err; a file is on disk then, and gone when it could not be completed.
 function export.write(pages, path)
   local target, err = stdout_target(), nil
   if path then target, err = bodies.new_file(path) end
   if not target then return nil, err end
-  local count, ok = 0
-  for page in pages do
-    for _, msg in ipairs(page) do
-      if msg.body ~= nil then -- what is delivered has none
-        ok, err = write_message(target, msg)
-        if err then return nil, err end
-        if ok then count = count + 1 end
-      end
-    end
-  end
-  ok, err = target.finish()
-  if not ok then return nil, err end
-  return count
+  local count
+  local _ <close> = setmetatable({}, { __close = function()
+    if path and not count then os.remove(path) end
+  end })
+  count, err = write_pages(target, pages)
+  return count, err
 end
 
 --- Runs the command.

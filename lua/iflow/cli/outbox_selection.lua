@@ -29,11 +29,17 @@ local function state_of(word)
   return nil, "is no state; there are " .. table.concat(states, ", ") .. " and any"
 end
 
+--- The value of options that name a sender, a key, an id or a code.
+function selection.name(word)
+  if word == "" or #word > 512 then return nil, "must have 1 to 512 bytes" end
+  return word
+end
+
 --- The options of every command that chooses messages; state_help: the states it takes, and what is
 -- meant without --state.
 function selection.options(state_help)
   return {
-    { "--sender", value = "NAME", env = false, group = "Which messages",
+    { "--sender", value = "NAME", env = false, convert = selection.name, group = "Which messages",
       help = "of this sender" },
     { "--state", value = "STATE", env = false, multiple = true, convert = state_of,
       group = "Which messages", help = state_help },
@@ -41,10 +47,12 @@ function selection.options(state_help)
       help = "accepted longer ago, such as 90m, 2h or 7d" },
     { "--newer-than", value = "TIME", type = "duration", env = false, group = "Which messages",
       help = "accepted since then" },
-    { "--reason", value = "CODE", env = false, group = "Which messages",
+    { "--reason", value = "CODE", env = false, convert = selection.name, group = "Which messages",
       help = "that failed with this code; * stands for any text: 'call.*'" },
-    { "--key", value = "KEY", env = false, group = "Which messages", help = "of this order key" },
-    { "--id", value = "ID", env = false, group = "Which messages", help = "with this id" },
+    { "--key", value = "KEY", env = false, convert = selection.name, group = "Which messages",
+      help = "of this order key" },
+    { "--id", value = "ID", env = false, convert = selection.name, group = "Which messages",
+      help = "with this id" },
   }
 end
 

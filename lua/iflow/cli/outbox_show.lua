@@ -11,6 +11,7 @@ local words = require "iflow.cli.outbox_words"
 local show = {}
 
 local BINARY = 512             -- bytes that are shown of what is no text
+local SHOWN_MAX = 16777216     -- bytes that --max-body can ask for
 local JSON_MAX = 1024 * 1024   -- bytes of a body within --json; a larger one is named by its file
 
 -- Secrets ---------------------------------------------------------------------------------------
@@ -210,6 +211,13 @@ local function value_of(msg)
     value.body_base64 = core.crypto.base64(msg.body)
   end
   return value
+end
+
+--- The value of --max-body.
+function show.max_body(word)
+  local number = word:find "^%d+$" and math.tointeger(tonumber(word))
+  if not number or number > SHOWN_MAX then return nil, "is no number of bytes up to 16777216" end
+  return number
 end
 
 --- Runs the command.

@@ -57,8 +57,9 @@ local show_command = {
     .. "hex dump.",
   arguments = { { "message", help = "the number or the id of a message" } },
   options = options {
-    { "--sender", value = "NAME", env = false, help = "the sender, when several know the id" },
-    { "--max-body", value = "BYTES", type = "integer", default = 4096, env = false,
+    { "--sender", value = "NAME", env = false, convert = selection.name,
+      help = "the sender, when several know the id" },
+    { "--max-body", value = "BYTES", convert = show.max_body, default = 4096, env = false,
       help = "show so much of the body" },
     { "--save", value = "FILE", env = false,
       help = "write the whole body to a new file that only you can read, instead of showing it" },
