@@ -15,9 +15,15 @@
 #define COPY_PIECE (256 * 1024)
 #define NAME_LIMIT 8192 /* of a path with a temporary name */
 
-static int failed(iflow_error *err, int errnum, const char *from, const char *to)
+struct move {
+  const char *from, *to;
+  bool replace;
+  int from_dir, to_dir; /* open before anything changes, so that nothing fails halfway */
+};
+
+static int failed(iflow_error *err, int errnum, const struct move *m)
 {
-  return ifl_fail_errno(err, errnum, "cannot move '%s' to '%s'", from, to);
+  return ifl_fail_errno(err, errnum, "cannot move '%s' to '%s'", m->from, m->to);
 }
 
 /* ---- names and directories ---- */
@@ -36,19 +42,22 @@ static const char *name_of(const char *path)
   return slash == NULL ? path : slash + 1;
 }
 
-/* The new name survives a loss of power. A directory that may not be read, or a file system that
- * syncs no directories, is none of the caller's concern. */
-static int sync_directory(const char *path, iflow_error *err)
+/* The directory of a file, to be synced when its names have changed; *fd is -1 for one that may not
+ * be read, which is none of the caller's concern. */
+static int open_directory(int *fd, const char *path, iflow_error *err)
 {
   char *dir = directory_of(path);
-  int rc = 0;
   if (dir == NULL) return ifl_fail_nomem(err);
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
-    rc = ifl_fail_errno(err, errno, "cannot sync the directory '%s'", dir);
-  if (fd >= 0) close(fd);
+  *fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   free(dir);
-  return rc;
+  return 0;
+}
+
+/* Its names survive a loss of power. Some file systems sync no directories. */
+static int sync_directory(int fd, const char *path, iflow_error *err)
+{
+  if (fd < 0 || fsync(fd) == 0 || errno == EINVAL || errno == EROFS) return 0;
+  return ifl_fail_errno(err, errno, "cannot sync the directory of '%s'", path);
 }
 
 /* Never replaces, where the file system knows neither flags nor hard links: looks first. */
@@ -90,7 +99,10 @@ static int copy_bytes(int in, int out)
 {
   char *piece = malloc(COPY_PIECE);
   ssize_t n;
-  if (piece == NULL) return -1;
+  if (piece == NULL) {
+    errno = ENOMEM;
+    return -1;
+  }
   while ((n = read(in, piece, COPY_PIECE)) != 0) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 || write_all(out, piece, (size_t)n) < 0) break;
@@ -121,21 +133,20 @@ static int copy_file(int in, int out, struct stat *before)
   return fsync(out);
 }
 
-/* Gives the copy its name and takes the original away, unless that has changed meanwhile. */
-static int put_in_place(const char *from, const char *tmp, const char *to, bool replace,
-                        const struct stat *before, iflow_error *err)
+/* Gives the copy its name and takes the original away, unless that has changed meanwhile. What
+ * fails then takes the copy away: one file in one place. */
+static int put_in_place(const struct move *m, const char *tmp, const struct stat *before,
+                        iflow_error *err)
 {
   struct stat now;
-  if (lstat(from, &now) < 0) return failed(err, errno, from, to);
+  if (lstat(m->from, &now) < 0) return failed(err, errno, m);
   if (changed(before, &now))
-    return ifl_fail(err, IFLOW_EIO, "'%s' changed while it was copied to '%s'", from, to);
-  if (rename_file(tmp, to, replace) < 0) return failed(err, errno, from, to);
-  int rc = sync_directory(to, err);
-  if (rc < 0) return rc;
-  if (unlink(from) == 0) return 0;
-  int errnum = errno;
-  unlink(to); /* one file in one place: it stays where it was */
-  return failed(err, errnum, from, to);
+    return ifl_fail(err, IFLOW_EIO, "'%s' changed while it was copied to '%s'", m->from, m->to);
+  if (rename_file(tmp, m->to, m->replace) < 0) return failed(err, errno, m);
+  int rc = sync_directory(m->to_dir, m->to, err);
+  if (rc == 0 && unlink(m->from) < 0) rc = failed(err, errno, m);
+  if (rc < 0) unlink(m->to);
+  return rc;
 }
 
 /* A hidden name beside `to`, so that nobody who watches that directory takes it for a file. */
@@ -145,21 +156,21 @@ static int temporary_name(struct ifl_buf *tmp, const char *to, iflow_error *err)
   return rc < 0 ? rc : ifl_buf_adds(tmp, ".iflow-XXXXXX", err);
 }
 
-static int move_by_copy(const char *from, const char *to, bool replace, iflow_error *err)
+static int move_by_copy(const struct move *m, iflow_error *err)
 {
   struct ifl_buf tmp = IFL_BUF_INIT(NAME_LIMIT);
   struct stat before;
-  int out = -1, in = -1, rc = temporary_name(&tmp, to, err);
+  int out = -1, in = -1, rc = temporary_name(&tmp, m->to, err);
   if (rc < 0) goto done;
-  in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  in = open(m->from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   out = in < 0 ? -1 : mkostemp(tmp.data, O_CLOEXEC);
   if (out < 0) {
-    rc = failed(err, errno, from, to);
+    rc = failed(err, errno, m);
     goto done;
   }
-  if (copy_file(in, out, &before) < 0) rc = failed(err, errno, from, to);
-  if (close(out) < 0 && rc == 0) rc = failed(err, errno, from, to);
-  if (rc == 0) rc = put_in_place(from, tmp.data, to, replace, &before, err);
+  if (copy_file(in, out, &before) < 0) rc = failed(err, errno, m);
+  if (close(out) < 0 && rc == 0) rc = failed(err, errno, m);
+  if (rc == 0) rc = put_in_place(m, tmp.data, &before, err);
   if (rc < 0) unlink(tmp.data);
 done:
   if (in >= 0) close(in);
@@ -167,14 +178,22 @@ done:
   return rc;
 }
 
+static int move_file(const struct move *m, iflow_error *err)
+{
+  int rc = 0;
+  if (rename_file(m->from, m->to, m->replace) == 0) rc = sync_directory(m->to_dir, m->to, err);
+  else if (errno == EXDEV) rc = move_by_copy(m, err);
+  else rc = failed(err, errno, m);
+  return rc < 0 ? rc : sync_directory(m->from_dir, m->from, err);
+}
+
 int ifl_file_move(const char *from, const char *to, bool replace, iflow_error *err)
 {
-  if (rename_file(from, to, replace) == 0) {
-    int rc = sync_directory(to, err);
-    int other = sync_directory(from, rc < 0 ? NULL : err);
-    return rc < 0 ? rc : other;
-  }
-  if (errno != EXDEV) return failed(err, errno, from, to);
-  int rc = move_by_copy(from, to, replace, err);
-  return rc < 0 ? rc : sync_directory(from, err);
+  struct move m = { .from = from, .to = to, .replace = replace, .from_dir = -1, .to_dir = -1 };
+  int rc = open_directory(&m.from_dir, from, err);
+  if (rc == 0) rc = open_directory(&m.to_dir, to, err);
+  if (rc == 0) rc = move_file(&m, err);
+  if (m.from_dir >= 0) close(m.from_dir);
+  if (m.to_dir >= 0) close(m.to_dir);
+  return rc;
 }

@@ -8,6 +8,7 @@
 
 local glob = {}
 
+local DOT = (".."):byte()
 local CHARACTER = "[\0-\x7F\xC2-\xF4][\x80-\xBF]*"
 
 -- The characters of a text, or its bytes when it is not UTF-8.
@@ -84,12 +85,26 @@ local function matches(tokens, text)
   return i > #tokens
 end
 
+local PLAIN = "[^*?%[\\]*"
+
+-- Of "*.csv" and the like, which nearly all patterns are: both ends are compared.
+local function plain(pattern)
+  local head, tail = pattern:match("^(" .. PLAIN .. ")%*(" .. PLAIN .. ")$")
+  if not head then return nil end
+  return function(name)
+    return name:byte() ~= DOT and #name >= #head + #tail and name:sub(1, #head) == head
+      and name:sub(#name - #tail + 1) == tail
+  end
+end
+
 --- A function that tells whether a name matches; nil and what is wrong with the pattern.
 function glob.compile(pattern)
+  local quick = plain(pattern)
+  if quick then return quick end
   local tokens, why = read(pattern)
   if not tokens then return nil, why end
   return function(name)
-    return name:sub(1, 1) ~= "." and matches(tokens, name)
+    return name:byte() ~= DOT and matches(tokens, name)
   end
 end
 

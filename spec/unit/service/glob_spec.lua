@@ -15,6 +15,8 @@ describe("glob.compile", function()
     assert.same({ "", "a" }, fits("*", "", "a"))
     assert.same({ "abc", "aXbYc" }, fits("a*b*c", "abc", "aXbYc", "acb", "abcd"))
     assert.same({ "a", "aa" }, fits("a**", "a", "aa", "b"))
+    assert.same({ "abba", "abxba" }, fits("ab*ba", "aba", "abba", "abxba"))
+    assert.same({ "ab" }, fits("a*", "ab", "ba", "."))
   end)
 
   it("takes characters, not bytes, for question marks", function()

@@ -6,6 +6,8 @@ local errors = require "iflow.error"
 
 local file = core.file
 
+local AT_ONCE = 2000 -- names that are looked at until other tasks get their turn
+
 local folder = {}
 folder.__index = folder
 
@@ -101,7 +103,8 @@ function folder:look(now)
   found, err = file.scan(path)
   if not found then return nil, err end
   local seen, ready, wait = {}, {}, nil
-  for _, item in ipairs(found) do
+  for i, item in ipairs(found) do
+    if i % AT_ONCE == 0 then core.task.sleep(0) end
     if is_candidate(self, item.name) then
       local before = self.seen[item.name]
       item.since = is_unchanged(before, item) and before.since or now
