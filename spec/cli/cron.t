@@ -101,6 +101,20 @@ $ printf 'local iflow = require "iflow"\niflow.cron "a" { at = "0 25 * * *", run
 ! …
 = 2
 
+# So do jobs of iflow.every: at the multiples of their interval, whenever a service was started.
+$ printf 'local iflow = require "iflow"\niflow.every "poll" { interval = "20m", jitter = "1m", run = function(job) print(job.name, job.attempt) end }\n' >every.lua; TZ=UTC iflow cron preview every.lua --from 2026-03-29T00:30Z --to 2026-03-29T01:30Z
+> job   runs at                      UTC
+> poll  Sun 2026-03-29 00:40:… UTC  2026-03-29T00:40:…Z
+> poll  Sun 2026-03-29 01:00:… UTC  2026-03-29T01:00:…Z
+> poll  Sun 2026-03-29 01:20:… UTC  2026-03-29T01:20:…Z
+$ TZ=UTC iflow run every.lua
+> job   at            zone  defined at
+> poll  every 20 min  UTC   every.lua:2
+! no job was run; to run one now: iflow run every.lua --job poll
+= 2
+$ iflow run every.lua --job poll
+> poll	1
+
 # A job can be tested.
 $ printf 'local iflow = require "iflow"\niflow.sender "s" { to = "/http/a", service_key = "nowhere.json" }\niflow.cron "nightly" { at = "@daily", zone = "UTC", run = function() return iflow.sender "s":send "x" end }\niflow.test("sends at night", function(t)\n  local flow = t:flow { address = "/a" }\n  assert(iflow.cron "nightly":run())\n  t:equal("x", flow.received[1].body)\nend)\n' >tested.lua; iflow test tested.lua
 > +

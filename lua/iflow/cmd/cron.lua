@@ -171,7 +171,7 @@ end
 return {
   name = "cron",
   summary = "when the jobs of a script will run",
-  description = "Looks at the jobs of a script, iflow.cron \"name\" { … }.",
+  description = "Looks at the jobs of a script, iflow.cron \"name\" { … } and iflow.every.",
   commands = {
     {
       name = "preview",

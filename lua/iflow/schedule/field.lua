@@ -58,7 +58,11 @@ end
 -- Cron has no range that goes over the end; tells how to write what was meant.
 local function backwards(kind, first, last)
   local function part(from, to) return from == to and tostring(from) or from .. "-" .. to end
-  local most = kind == field.weekday and 6 or kind.most
+  local most = kind.most
+  if kind == field.weekday then
+    most, first = 6, first % 7
+    if first <= last then return nil, "a range goes upwards; write " .. part(first, last) end
+  end
   return nil, ("a range goes upwards; write %s,%s"):format(part(first, most),
     part(kind.least, last))
 end
@@ -69,7 +73,7 @@ local function range(kind, from, to)
   local last
   last, why = value_of(kind, to)
   if not last then return nil, why end
-  if kind == field.weekday and to:lower() == "sun" then last = 7 end -- fri-sun
+  if kind == field.weekday and first > last and to:lower() == "sun" then last = 7 end -- fri-sun
   if first > last then return backwards(kind, first, last) end
   return first, last
 end

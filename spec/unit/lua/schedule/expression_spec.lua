@@ -46,6 +46,8 @@ describe("a cron expression", function()
       runs("0 8-11/2,18 * Feb,JUN mon-Fri", "2026-01-01 00:00", 4))
     assert.same({ "2026-01-02 00:00", "2026-01-03 00:00", "2026-01-04 00:00", "2026-01-09 00:00" },
       runs("0 0 * * fri-sun", "2026-01-01 00:00", 4))
+    assert.same({ "2026-01-04 00:00", "2026-01-11 00:00" },
+      runs("0 0 * * sun-sun", "2026-01-01 00:00", 2))
     assert.same(runs("0 0 * * 0", "2026-01-01 00:00", 5), runs("0 0 * * 7", "2026-01-01 00:00", 5))
     assert.same({ "2026-01-04 00:00", "2026-01-10 00:00" }, runs("0 0 * * 6-7", "2026-01-03 00:00",
       2))
@@ -105,6 +107,7 @@ describe("a cron expression", function()
   it("tells what to write instead", function()
     refused("0 22-6 * * *", "22-23,0-6")
     refused("0 0 * * fri-mon", "5-6,0-1")
+    refused("0 0 * * 7-2", "write 0-2")
     refused("5/10 * * * *", "5-59/10")
     refused("*/90 * * * *", "leaves only 0")
     refused("0 0 ? * *", "Quartz", "'*'")
