@@ -131,6 +131,22 @@ describe("iflow outbox", function()
       assert.equal('{"order":4714}', message(4).body)
     end)
 
+    it("makes whole what was lost: bytes for the first step, data for a later one", function()
+      with_box(function(box)
+        for n, step in ipairs { 1, 2 } do
+          assert(box:enqueue { sender = "lost", id = "l" .. n, body = "", about = {
+            no_body = true, step = step, lost = "it was too large" } })
+        end
+      end)
+      dir:write("new", '{"a":1}')
+      assert.equal(0, run("retry", "l1", "--body", "new").code)
+      assert.equal(0, run("retry", "l2", "--body", "new").code)
+      local bytes, data = message(10), message(11)
+      assert.equal('{"a":1}', bytes.body)
+      assert.same({ step = 1 }, bytes.about)
+      assert.same({ step = 2, no_body = true, data = { a = 1 } }, data.about)
+    end)
+
     it("takes the new body from a file or standard input, too", function()
       dir:write("new", ("é"):rep(800000))
       assert.equal(0, run("retry", "4", "--body", "new").code)

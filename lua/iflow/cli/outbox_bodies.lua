@@ -11,6 +11,24 @@ local function failed(path, why)
   return errors { code = "file.io", message = ("cannot write '%s': %s"):format(path, why) }
 end
 
+--- What is stored of a message beside body and headers (lua/iflow/sender/stored.lua), a table.
+function bodies.about(msg) return type(msg.about) == "table" and msg.about or {} end
+
+--- Whether it has no bytes yet, but data: a transform behind the first refused it, or the first got
+-- data already.
+function bodies.is_data(msg)
+  local about = bodies.about(msg)
+  return about.no_body == true and (about.data ~= nil
+    or about.lost ~= nil and (tonumber(about.step) or 1) > 1)
+end
+
+--- The data of such a message as JSON that a person can read.
+function bodies.data_text(msg)
+  local data = bodies.about(msg).data
+  return assert(core.json.encode(data == nil and core.json.null or data,
+    { pretty = true, sort = true }))
+end
+
 --- The bytes of a file, as an iterator; raises an iflow error where there is none.
 function bodies.pieces(path)
   local file, why = io.open(path, "rb")

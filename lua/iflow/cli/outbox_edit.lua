@@ -1,6 +1,7 @@
 -- outbox_edit.lua -- a message of the outbox with a new body or new headers: from an editor, a file
 -- or words. What is edited is the body; of a message that failed before it had one, its data as
 -- JSON.
+local bodies = require "iflow.cli.outbox_bodies"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local words = require "iflow.cli.outbox_words"
@@ -15,12 +16,6 @@ end
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
---- What is stored beside body and headers (lua/iflow/sender/stored.lua), a table.
-function edit.about(msg) return type(msg.about) == "table" and msg.about or {} end
-
--- Whether the message has data that are still to become bytes.
-local function has_only_data(msg) return edit.about(msg).no_body == true end
-
 -- The editor --------------------------------------------------------------------------------------
 
 local function extension(msg)
@@ -33,8 +28,8 @@ end
 
 -- What is to be edited, and how the file is called; nil, err.
 local function text_of(msg)
-  if has_only_data(msg) then
-    return assert(core.json.encode(msg.about.data, { pretty = true, sort = true })) .. "\n", "json"
+  if bodies.is_data(msg) then
+    return bodies.data_text(msg) .. "\n", "json"
   elseif msg.size > EDIT_MAX then
     return refuse(("the body has %s, too much for an editor"):format(words.size(msg.size)),
       "write it to a file (iflow outbox show --save FILE), change that, and give it with --body")
@@ -87,7 +82,7 @@ end
 -- What was given ------------------------------------------------------------------------------
 
 local function check_new(msg, text)
-  if text ~= "" or msg.size == 0 and not has_only_data(msg) then return text end
+  if text ~= "" or msg.size == 0 and not bodies.is_data(msg) then return text end
   return refuse("the new text is empty; nothing was done",
     "to give the message up: iflow outbox drop " .. msg.number)
 end
@@ -105,7 +100,7 @@ local function given(msg, path)
     return nil, errors { code = "file.not_found", message = ("there is no file '%s'"):format(path) }
   end
   if stat.size == 0 and msg.size > 0 then return refuse(("'%s' is empty"):format(path)) end
-  if has_only_data(msg) then return core.file.read(path) end
+  if bodies.is_data(msg) then return core.file.read(path) end
   return { file = path }
 end
 
@@ -138,12 +133,12 @@ end
 -- What box:requeue takes for a new text: the whole message, since nothing of the old one stays.
 local function outcome_of(msg, text, header_lines)
   local about = {}
-  for name, value in pairs(edit.about(msg)) do about[name] = value end
+  for name, value in pairs(bodies.about(msg)) do about[name] = value end
   local headers, content_type = merge_headers(msg, header_lines)
   local outcome = { headers = headers, content_type = content_type, source = msg.source }
   if text == nil then
     outcome.body = msg.body or ""
-  elseif has_only_data(msg) then
+  elseif bodies.is_data(msg) then
     local data, err = core.json.decode(text)
     if data == nil then
       return refuse("the new text is no JSON: " .. err.message, "the message failed before it had "
@@ -151,7 +146,7 @@ local function outcome_of(msg, text, header_lines)
     end
     outcome.body, about.data, about.lost = "", data, nil
   else
-    outcome.body, about.lost = text, nil
+    outcome.body, about.lost, about.no_body = text, nil, nil
   end
   outcome.about = next(about) and about or type(msg.about) ~= "table" and msg.about or nil
   return outcome

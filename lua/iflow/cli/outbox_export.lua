@@ -34,13 +34,13 @@ local function error_of(msg)
     status = msg.status, message_id = msg.message_id }
 end
 
--- Whether its data are what is to be sent, not bytes (lua/iflow/sender/stored.lua).
-local function has_only_data(msg) return msg.about ~= nil and msg.about.no_body == true end
+-- Whether it was stored without a body; its data, if there are any, are what is to be sent.
+local function has_no_body(msg) return bodies.about(msg).no_body == true end
 
 local function line_of(msg, body)
-  local about, data = msg.about or {}, nil
+  local about, data = bodies.about(msg), nil
   local stored = { lost = about.lost, data = about.data }
-  if has_only_data(msg) then data, body, stored.data = about.data, nil, nil end
+  if has_no_body(msg) then data, body, stored.data = about.data, nil, nil end
   return rejects.line(msg.sender, { id = msg.id, headers = msg.headers or {}, body = body,
     content_type = msg.content_type, source = msg.source or {}, data = data }, error_of(msg),
     about.step, stored)
@@ -64,7 +64,7 @@ end
 local function write_message(target, msg)
   local path = type(msg.body) == "table" and msg.body.file
   if path and not core.file.stat(path) then return false end
-  if not path or has_only_data(msg) then
+  if not path or has_no_body(msg) then
     target.write(line_of(msg, msg.body), "\n")
     return true
   elseif msg.size > INLINE_MAX then

@@ -1,6 +1,7 @@
 -- outbox_retry.lua -- `iflow outbox retry`: messages are sent again, with their ids; many of them
 -- spread over time; one of them edited.
 local ask = require "iflow.cli.outbox_ask"
+local bodies = require "iflow.cli.outbox_bodies"
 local clock = require "iflow.clock"
 local edit = require "iflow.cli.outbox_edit"
 local errors = require "iflow.error"
@@ -201,7 +202,7 @@ local function retry_edited(args, out)
     if not ok then return nil, err end
     outcome = {}
   end
-  if (args.edit or args.body) and (outcome.body or "") ~= "" and edit.about(msg).data ~= nil then
+  if (args.edit or args.body) and (outcome.body or "") ~= "" and bodies.about(msg).data ~= nil then
     out:note "functions of the sender still see the data that the old body was made of"
   end
   ok, err = store(args, out, msg, outcome)

@@ -59,10 +59,11 @@ local function whole(text)
 end
 
 local function print_body(out, msg, limit)
-  local data = msg.about and msg.about.data
-  if msg.about and msg.about.no_body then
-    out:print("\ndata, as they came into step " .. tostring(msg.about.step or 1))
-    return out:print(assert(core.json.encode(data, { pretty = true, sort = true })))
+  if bodies.is_data(msg) then
+    out:print("\ndata, as they came into step " .. tostring(bodies.about(msg).step or 1))
+    return out:print(bodies.data_text(msg))
+  elseif bodies.about(msg).no_body then
+    return out:print "\nit has no body"
   end
   local bytes, why = bytes_of(msg, limit + 4)
   out:print(("\nbody, %s"):format(words.size(msg.size)))
@@ -85,8 +86,7 @@ end
 
 -- What --save writes.
 local function whole_body(msg)
-  if not (msg.about and msg.about.no_body) then return msg.body or "" end
-  return assert(core.json.encode(msg.about.data, { pretty = true, sort = true })) .. "\n"
+  return bodies.is_data(msg) and bodies.data_text(msg) .. "\n" or msg.body or ""
 end
 
 -- What happened ---------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ local function reason_of(msg)
 end
 
 local function facts(msg, now)
-  local about = msg.about or {}
+  local about = bodies.about(msg)
   return {
     { "id", words.line(msg.id) },
     { "state", ("%s, since %s"):format(words.state(msg.state), words.ago(msg.changed, now)) },
