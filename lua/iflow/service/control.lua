@@ -218,6 +218,18 @@ local function address_of(host, port)
   return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, port)
 end
 
+-- What a service left behind that was killed while it wrote the file; the outbox is ours, so nobody
+-- else writes it now.
+local function remove_torn(path)
+  local dir, name = path:match "^(.*/)([^/]*)$"
+  dir, name = dir or "./", name or path
+  for _, other in ipairs(core.file.list(dir) or {}) do
+    if #other == #name + 7 and other:sub(1, #name + 1) == name .. "." then
+      core.file.remove(dir .. other)
+    end
+  end
+end
+
 --- options: service (an iflow.service), outbox (the path of its database), host ("127.0.0.1"), port
 -- (0: a free one). Returns it when it answers, nil, err when it cannot listen or write its file.
 local function new(_, options)
@@ -229,6 +241,7 @@ local function new(_, options)
   self.server, err = core.server.new { host = self.host, port = options.port or 0,
     max_connections = CONNECTIONS, request = function(req) return handle(self, req) end }
   if not self.server then return nil, err end
+  remove_torn(self.path)
   local ok
   ok, err = core.file.write(self.path, json.encode { address = self:address(), token = token,
     pid = core.process.pid() } .. "\n", "0600")

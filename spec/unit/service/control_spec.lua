@@ -100,6 +100,18 @@ describe("the control endpoint", function()
       assert.equal(core.process.pid(), known(path).pid)
     end))
 
+  it("removes what a killed one left of that file", with_endpoint(
+    function(_, endpoint, path, service)
+      endpoint:close()
+      process.write(path .. "-control.a1B2c3", "half of it")
+      process.write(path .. "-control.notes", "somebody's")
+      local other = assert(control { service = service, outbox = path })
+      assert.is_nil(process.read(path .. "-control.a1B2c3"))
+      assert.equal("somebody's", process.read(path .. "-control.notes"))
+      assert.is_string(process.read(path .. "-control"))
+      other:close()
+    end))
+
   it("wants the token for the outbox", with_endpoint(function(_, endpoint, path)
     local token = known(path).token
     for _, wrong in ipairs { "", "Bearer ", "Bearer x", "Basic " .. token, token,
