@@ -266,6 +266,21 @@ describe("iflow outbox", function()
       assert.equal("its body was a stream", json("export", "2").lost)
     end)
 
+    it("is taken by iflow run --again: bytes as they are, data from their step on", function()
+      make_story()
+      dir:write("orders.lua", [[local iflow = require "iflow"
+        iflow.sender "orders" { to = "/http/orders", service_key = "key.json",
+          transform = { iflow.transform.csv {}, iflow.transform.map {},
+                        iflow.transform.to_json {} } }]])
+      assert.equal(2, json("export", "4", "5", "-o", "again.jsonl", "--json").written)
+      local result = process.run { process.iflow, "run", "orders.lua", "--sender", "orders",
+        "--again", "again.jsonl", "--dry-run", dir = dir.path }
+      assert.equal(0, result.code, result.err)
+      assert.is_truthy(result.out:find('\n{"order":4714}\n', 1, true))
+      assert.is_truthy(result.out:find('\n{"order":4715,"qty":"x7"}\n', 1, true))
+      assert.is_truthy(result.out:find("018f-5", 1, true))
+    end)
+
     it("comes before the drop, which takes what was written", function()
       make()
       local told = json("drop", "--state", "any", "--sender", "orders", "--yes", "--json",
