@@ -31,7 +31,8 @@ local function live(path, id)
   ok, err = box:note "last"
   if not ok then return step, err end
   for _, ask in ipairs { "list", "stats", "counts" } do
-    ok, err = box[ask](box, ask == "list" and { limit = 1 } or nil)
+    ok, err = box[ask](box, ask == "list" and { limit = 1, key = id, id = id,
+      sender = "s", code = "*", state = { "ready", "rejected" } } or nil)
     if not ok then return step, err end
   end
   ok, err = box:show(list[1] and list[1].number or 1)
