@@ -355,6 +355,24 @@ describe("confirm", function()
       { answer.status, answer.outcome, answer.log.status })
   end))
 
+  it("does not hold up the messages that follow", world(function(w)
+    local ids, list = {}, {}
+    for i = 1, 40 do list[i] = message("m" .. i, "PO-" .. i) end
+    w.process = function(exchange) -- all end when the last one has come
+      exchange:set_status "PROCESSING"
+      ids[#ids + 1] = exchange.message_id
+      if #ids == 40 then
+        core.task.spawn(function()
+          iflow.sleep(0.1)
+          for _, id in ipairs(ids) do assert(w.sb:set_status(id, "COMPLETED")) end
+        end)
+      end
+      return 202, {}, ""
+    end
+    local s = sender_of(w, { confirm = { timeout = "50s" }, concurrency = 2 })
+    assert.equal(40, s:send_all(list).delivered)
+  end))
+
   it("rejects what fails after its answer", world(function(w)
     local s = sender_of(w, { confirm = true })
     for _, status in ipairs { "FAILED", "ESCALATED", "CANCELLED", "DISCARDED" } do

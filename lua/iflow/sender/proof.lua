@@ -17,8 +17,8 @@ local evidence = require "iflow.sender.evidence"
 local message_log = require "iflow.message_log"
 local new_semaphore = require "iflow.semaphore"
 
-local TEXT_MAX = 1000  -- bytes of the log's text about a failure
-local TOLD = 60     -- seconds between two lines of the log about the same trouble
+local TEXT_MAX = 1000 -- bytes of the log's text about a failure
+local TOLD = 60       -- seconds between two lines of the log about the same trouble
 
 local proof = {}
 

@@ -10,6 +10,7 @@ local new_summary = require "iflow.sender.summary"
 local transform = require "iflow.transform"
 
 local WINDOW = 8 -- messages that are begun, for each that may be in flight: some wait for a retry
+local CONFIRMING = 1024 -- messages more, where they wait for the tenant's log
 
 local sending = {}
 sending.__index = sending
@@ -178,7 +179,8 @@ return function(sender, options)
   local self = setmetatable({ sender = sender, children = {}, summary = new_summary(),
     each = options.each, dry = options.dry, holds = options.holds,
     limit = options.limit, taken = 0, seen = 0,
-    window = new_semaphore(sender.options.concurrency * WINDOW),
+    window = new_semaphore(sender.options.concurrency * WINDOW
+      + (sender.options.confirm and CONFIRMING or 0)),
   }, sending)
   self.pipeline = transform.pipeline(sender.options.transform,
     function(msg) return self:sink(msg) end,
