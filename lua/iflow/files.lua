@@ -22,9 +22,13 @@
 --            clients of a network file system cause no events
 -- Left alone are hidden files (".name"), *.tmp, *.part, *.filepart, directories and links.
 --
--- A file has path (absolute), name, size, mtime (seconds since 1970) and id. After a crash a file
--- that was under way is taken again, with the same id: sender:enqueue(payload, { ids = file.id })
--- knows then what it stored before. With `sender` that is done for you.
+-- After a crash the file that was under way is taken again; what was stored of it before is known
+-- by the place of its messages in the file. So transforms have to make the same messages of the
+-- same file again, in the same order.
+--
+-- A file has path (absolute), name, size, mtime (seconds since 1970) and id, which is the same when
+-- it is taken again: a function does best to sender:enqueue(payload, { ids = file.id }), which
+-- knows then what it stored before.
 --
 -- Single records that a transform rejects become dead letters in the outbox (`iflow outbox list`),
 -- and the file goes to `done`. A file that changes after it was taken goes to `failed`: what was

@@ -11,6 +11,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local is_removed = require("iflow.service.files.identity").is_removed
 local new_folder = require "iflow.service.files.folder"
 local open_memory = require "iflow.service.files.memory"
 local place = require "iflow.service.files.place"
@@ -146,7 +147,7 @@ end
 -- Files that were begun and put off, and that somebody has removed.
 local function forget_removed(self)
   for _, entry in ipairs(table.move(self.memory.entries, 1, #self.memory.entries, 1, {})) do
-    if not entry.to and not new_folder.look_at(entry.path) then
+    if not entry.to and is_removed(entry) then
       self.delayed[entry.path] = nil
       self:forget(entry.path)
     end

@@ -66,8 +66,8 @@ function world:__close()
 end
 
 function world:put(name, text)
-  assert(file.write(self:path(name .. ".tmp"), text, "0600"))
-  assert(file.rename(self:path(name .. ".tmp"), self:path(name), { replace = true }))
+  assert(file.write(self:path "staged", text, "0600")) -- its own temporary file is seen by "*"
+  assert(file.rename(self:path "staged", self:path(name), { replace = true }))
 end
 
 function world:list(name) return file.list(self:path(name)) end
@@ -340,6 +340,22 @@ local function stepping(step)
   end }
 end
 
+describe("a file of a drop folder", function()
+  local identity = require "iflow.service.files.identity"
+
+  it("is the one it was, or not", function()
+    local before = { inode = 1, size = 2, mtime_ns = 3, device = 4 }
+    for expected, now in pairs {
+      same = { inode = 1, size = 2, mtime_ns = 3, device = 5 },
+      changed = { inode = 1, size = 2, mtime_ns = 4, device = 4 },
+      unsure = { inode = 2, size = 2, mtime_ns = 3, device = 4 },
+      other = { inode = 2, size = 3, mtime_ns = 3, device = 4 },
+    } do
+      assert.equal(expected, identity.compare(before, now))
+    end
+  end)
+end)
+
 describe("a drop folder in trouble", function()
   it("moves a file to failed that changes while it is read, and tells what was sent", async(
     function()
@@ -393,6 +409,25 @@ describe("a drop folder in trouble", function()
       w:wait("archive", "a.csv", "b.csv")
       assert.equal(2, #w:bodies())
     end))
+
+  it("keeps in mind a file whose directory is not mounted just now", async(function()
+    local w <close> = new_world()
+    assert(w:start { rescan = 0.1 })
+    assert(os.rename(w:path "archive", w:path "away"))
+    w:put("inbox/a.csv", "x")
+    local entry = process.wait_for("the try", function()
+      local found = w.running.memory.entries[1]
+      return found and found.at and found
+    end)
+    assert(os.rename(w:path "inbox/a.csv", w:path "aside"))
+    entry.device, entry.at = 0, 0
+    process.wait_for("another try", function() return entry.at ~= 0 end)
+    assert(os.rename(w:path "aside", w:path "inbox/a.csv"))
+    assert(os.rename(w:path "away", w:path "archive"))
+    entry.at = 0
+    w:wait("archive", "a.csv")
+    assert.equal(1, #w:bodies())
+  end))
 
   it("knows after a restart what was stored of a file that was under way", async(function()
     local w <close> = new_world()

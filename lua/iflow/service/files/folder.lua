@@ -1,6 +1,7 @@
 --- One watched directory of a drop folder: which of its files match, and whether they are complete.
 -- Internal.
 
+local compare = require("iflow.service.files.identity").compare
 local core = require "iflow.core"
 local errors = require "iflow.error"
 
@@ -21,21 +22,6 @@ local function is_candidate(self, name)
     if pattern.matches(name) then return true end
   end
   return false
-end
-
---- What tells this state of the file from any other: path, device, inode, size and time.
-function folder.key(path, stat)
-  return core.crypto.sha256(("%s\0%d\0%d\0%d\0%d"):format(path, stat.device, stat.inode, stat.size,
-    stat.mtime_ns)):sub(1, 32)
-end
-
---- The file at the path as it is now: a table as core.file.stat gives it, with key; nil when there
--- is no file (any more).
-function folder.look_at(path)
-  local stat = file.stat(path, { follow = false })
-  if not stat or stat.kind ~= "file" then return nil end
-  stat.key = folder.key(path, stat)
-  return stat
 end
 
 -- Watching ----------------------------------------------------------------------------------------
@@ -83,12 +69,6 @@ function folder:check()
   return path
 end
 
--- The same state as at the look before.
-local function is_unchanged(before, now)
-  return before and before.size == now.size and before.mtime_ns == now.mtime_ns
-    and before.inode == now.inode and before.device == now.device
-end
-
 --- Reads the directory. now: seconds of a clock that never jumps. Returns the complete files (name,
 -- path, shown, size, mtime_ns, device, inode) and after how many seconds the next one may be
 -- complete, nil when none is waited for. nil, err when the directory cannot be read.
@@ -107,7 +87,7 @@ function folder:look(now)
     if i % AT_ONCE == 0 then core.task.sleep(0) end
     if is_candidate(self, item.name) then
       local before = self.seen[item.name]
-      item.since = is_unchanged(before, item) and before.since or now
+      item.since = before and compare(before, item) == "same" and before.since or now
       seen[item.name] = item
       local left = item.since + self.settle - now
       if left <= 0 then

@@ -7,11 +7,12 @@
 -- often that takes. The entry goes when the file has been moved; so the same file, put back by
 -- somebody, is a new one and is sent again.
 --
---   entry   { path =, key = (identity.key), device =, inode =, id =, since = time,
+--   entry   { path =, inode =, size =, mtime_ns =, device =, id =, since = time,
 --             to = "done"|"failed" once it is handed over; rejected =, reason =, text =, sent =,
 --             to_do = (hand_over.lua) }
 
 local clock = require "iflow.clock"
+local compare = require("iflow.service.files.identity").compare
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local json = require "iflow.json"
@@ -20,7 +21,9 @@ local ENTRIES_MAX = 100     -- files that cannot be moved, or are to be tried ag
 local BYTES_MAX = 48 * 1024 -- of the note, which has room for 64 KiB
 local TEXT_MAX = 300        -- characters of a reason
 
--- Of an entry, for people.
+-- Of an entry: whole numbers that JSON has as texts, since not all programs read them exactly.
+local numbers = { "inode", "size", "mtime_ns", "device" }
+-- And what is for people.
 local texts = { "reason", "text", "sent", "to_do" }
 
 local memory = {}
@@ -36,20 +39,23 @@ local function unescape(text)
 end
 
 local function to_json(entry)
-  local copy = { path = escape(entry.path), key = entry.key, id = entry.id, since = entry.since,
-    inode = tostring(entry.inode), device = tostring(entry.device), to = entry.to,
+  local copy = { path = escape(entry.path), id = entry.id, since = entry.since, to = entry.to,
     rejected = entry.rejected }
+  for _, name in ipairs(numbers) do copy[name] = tostring(entry[name]) end
   for _, name in ipairs(texts) do copy[name] = entry[name] end
   return copy
 end
 
 local function of_json(value)
-  if type(value) ~= "table" or type(value.path) ~= "string" or type(value.key) ~= "string"
-    or type(value.id) ~= "string" or not tonumber(value.since) then
+  if type(value) ~= "table" or type(value.path) ~= "string" or type(value.id) ~= "string"
+    or type(value.since) ~= "number" then
     return nil
   end
   value.path = unescape(value.path)
-  value.inode, value.device = math.tointeger(value.inode), math.tointeger(value.device)
+  for _, name in ipairs(numbers) do
+    value[name] = math.tointeger(tonumber(value[name]))
+    if not value[name] then return nil end
+  end
   return value
 end
 
@@ -103,12 +109,12 @@ function memory:is_full()
 end
 
 --- The file's entry, durable: the one it has already, or a new one. nil, err.
--- file: { path =, key =, device =, inode = }
+-- file: { path =, inode =, size =, mtime_ns =, device = }
 function memory:begin(file)
   local entry, at = self:find(file.path)
-  if entry and entry.key == file.key then return entry end
-  local fresh = { path = file.path, key = file.key, device = file.device, inode = file.inode,
-    id = core.crypto.uuid(), since = core.task.now() }
+  if entry and compare(entry, file) == "same" then return entry end
+  local fresh = { path = file.path, inode = file.inode, size = file.size, mtime_ns = file.mtime_ns,
+    device = file.device, id = core.crypto.uuid(), since = core.task.now() }
   self.entries[at or #self.entries + 1] = fresh
   local ok, err = save(self)
   if ok then return fresh end

@@ -5,8 +5,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local hand_over = require "iflow.service.files.hand_over"
-local look_at = require("iflow.service.files.folder").look_at
-local key_of = require("iflow.service.files.folder").key
+local identity = require "iflow.service.files.identity"
 local place = require "iflow.service.files.place"
 
 local taking = {}
@@ -19,9 +18,16 @@ local CHANGED = "the file changed after it was taken, so nobody knows whether al
 local CHANGED_TO_DO = "compare it with what was sent, and put what is missing into the directory "
   .. "as a new file; programs should write elsewhere and move the file there when it is complete"
 
--- The file is gone, or another one has taken its place.
-local function is_gone(entry, now)
-  return not now or now.inode ~= entry.inode or now.device ~= entry.device
+local UNSURE = "its inode is another one than before, so nobody knows whether it is the same file"
+local UNSURE_TO_DO = "look whether it was replaced; if its records were not sent yet"
+
+-- What somebody has to look at: result for an entry whose file is not quite what it was.
+local function doubt(comparison, sent)
+  if comparison == "changed" then
+    return { to = "failed", reason = CHANGED, to_do = CHANGED_TO_DO, sent = sent }
+  elseif comparison == "unsure" then
+    return { to = "failed", reason = UNSURE, to_do = UNSURE_TO_DO, sent = sent }
+  end
 end
 
 local function explain(self, entry, path)
@@ -47,24 +53,33 @@ local function moved(self, entry, path)
   end
 end
 
+local function move_later(self, entry, why)
+  entry.pause = math.min((entry.pause or MOVE_AGAIN / 2) * 2, MOVE_MAX)
+  entry.at = clock.monotonic() + entry.pause
+  self:log("error", "%s: %s; it is not sent again, and moved when that is possible", entry.path,
+    why)
+end
+
 -- Moves what was handed over to where it belongs, or remembers to try again.
 local function move(self, entry)
-  local now = look_at(entry.path)
-  if is_gone(entry, now) then
+  local now, err = identity.look_at(entry.path)
+  local comparison = now and identity.compare(entry, now)
+  if comparison == "other" or not now and identity.is_removed(entry) then
     self:log("warn", "%s: %s; it was removed before it could be moved", entry.path,
       entry.text or entry.reason or "handed over")
     return self:forget(entry.path)
   end
-  if now.key ~= entry.key and entry.reason ~= CHANGED then
-    entry.to, entry.reason, entry.to_do, entry.sent = "failed", CHANGED, CHANGED_TO_DO,
-      entry.sent or entry.text and ("Of what it held before: %s."):format(entry.text)
+  if not now then
+    return move_later(self, entry, err and err.message or "its directory is not the one it was")
   end
-  local path, err = place.move(entry.path, self.places[entry.to])
+  local result = doubt(comparison, entry.sent)
+  if result and entry.to == "done" then
+    for name, value in pairs(result) do entry[name] = value end
+  end
+  local path
+  path, err = place.move(entry.path, self.places[entry.to])
   if path then return moved(self, entry, path) end
-  entry.pause = math.min((entry.pause or MOVE_AGAIN / 2) * 2, MOVE_MAX)
-  entry.at = clock.monotonic() + entry.pause
-  self:log("error", "%s: %s; it is not sent again, and moved when that is possible", entry.path,
-    err.message)
+  move_later(self, entry, err.message)
 end
 
 --- Moves what was handed over, but could not be moved. Returns after how many seconds to try again,
@@ -106,11 +121,9 @@ end
 local function doubtful(self, file, entry)
   if not entry or entry.to then return nil end
   local sent = "The service ended while it took this file; part of it may have been sent."
-  if entry.key ~= file.key and entry.inode == file.inode and entry.device == file.device then
-    return { to = "failed", reason = CHANGED, to_do = CHANGED_TO_DO, sent = sent }
-  end
-  local age = core.task.now() - entry.since
-  if entry.key == file.key and not self.fresh[entry] and age > (self.service.box.retention or
+  local comparison, age = identity.compare(entry, file), core.task.now() - entry.since
+  if comparison ~= "same" then return doubt(comparison, sent) end
+  if not self.fresh[entry] and age > (self.service.box.retention or
     math.huge) then
     return { to = "failed", sent = sent, reason = ("that was %s ago, longer than the outbox knows "
       .. "what it delivered"):format(duration.text(age)),
@@ -131,20 +144,18 @@ local function hand_on(self, file, entry)
   if result.to == "later" then return postpone(self, file, result) end
   self:no_trouble()
   if result.to == "gone" then
-    self:log("warn", "%s: it was removed before it could be read", file.path)
-    return self:forget(file.path)
+    return self:log("warn", "%s: it was removed before it could be read", file.path)
   end
   entry_to(self, entry, result)
 end
 
 --- Takes a complete file: hands it on, and moves it. file: as folder:look gives it.
 function taking.take(self, file)
-  local now = look_at(file.path)
-  if not now or now.key ~= key_of(file.path, file) then return end -- the next look tells
-  file.key = now.key
+  local now = identity.look_at(file.path)
+  if not now or identity.compare(file, now) ~= "same" then return end -- the next look tells
   local before = self.memory:find(file.path)
-  local doubt = doubtful(self, file, before)
-  if doubt then return entry_to(self, before, doubt) end
+  local result = doubtful(self, file, before)
+  if result then return entry_to(self, before, result) end
   self:claim(file.path) -- before anything waits
   local entry, err = self.memory:begin(file)
   if not entry then
