@@ -14,7 +14,8 @@
 --   zone     the time zone of `at`, a name of the tz database; default: the machine's
 --   missed   what of it was missed while nothing ran: "one" (the default) makes up for the latest,
 --            "all" for each, "skip" for none
---   window   how old a missed run may be to be made up for, "7d" by default
+--   window   how old a missed run may be to be made up for, "7d" by default. After `at` or `zone`
+--            was changed nothing is made up for: the job starts anew.
 --   overlap  when the run before is not done: "skip" (the default) leaves the new one out, "queue"
 --            starts it afterwards, "cancel" ends the old one
 --   jitter   up to this much later, always the same for a name: "5m"

@@ -33,7 +33,9 @@ end
 local function begin(keeper, run)
   local kept = keeper.kept
   if not is_wanted(kept, run) then return false end
-  if not run.entry then
+  if run.entry then
+    kept.last = kept.last or keeper.last
+  else
     give_way(keeper)
     kept.last = run.planned
   end

@@ -175,6 +175,23 @@ describe("jobs of a service", function()
       assert.same({ "03 02:00:00!", "04 02:00:00!" }, missed_by("all", { window = "47h" }))
     end))
 
+    it("not by times that are new", from("2026-06-01T00:00:00Z", function()
+      local function restart_with(at, zone)
+        registry.install(registry.new())
+        iflow.cron "daily" { at = at, zone = zone, run = record }
+        local running = start()
+        clock:advance(10)
+        running:stop(1)
+        clock:advance "12h"
+      end
+      restart_with("0 2 * * *", "UTC")
+      restart_with("0 3 * * *", "UTC")
+      restart_with("0 3 * * *", "Europe/Berlin")
+      assert.same({}, ran)
+      restart_with("0 3 * * *", "Europe/Berlin")
+      assert.same({ "02 01:00:00!" }, ran)
+    end))
+
     it("run by run, so that a kill loses only the one that ran", from("2026-06-01T00:00:00Z",
       function()
         local stuck = true
@@ -390,6 +407,19 @@ describe("jobs of a service", function()
       assert.same({ "01 01/1", "01 01/2" }, ran)
       running:stop(1)
       assert.same({}, noted(box, "daily").again)
+    end))
+
+    it("are also after a restart with other times", from("2026-06-01T00:00:00Z", function()
+      local running = again { attempts = 2, wait = "2h" }
+      clock:advance "90m"
+      running:stop(1)
+      clock:advance "3h"
+      registry.install(registry.new())
+      running = again { at = "0 7 * * *", attempts = 2, wait = "2h" }
+      clock:advance(1)
+      assert.same({ "01 01/1", "01 01/2" }, ran)
+      running:stop(1)
+      assert.equal(1780272000 + 4.5 * HOUR, noted(box, "daily").last)
     end))
 
     it("do not wait longer when the clock is set back", from("2026-06-01T00:00:00Z", function()
