@@ -76,6 +76,23 @@ describe("iflow serve", function()
     assert.is_nil((result.out .. result.err):find(token, 1, true))
   end))
 
+  it("stops gently when it is told to while it starts", async(function()
+    local dir <close> = process.tempdir()
+    local path = dir:file "outbox.db"
+    local script = dir:write("poll.lua", ([[
+      local iflow = require "iflow"
+      iflow.every "poll" { interval = "1d", run = function() end }
+      iflow.spawn(function()
+        while not io.open("%s-control") do iflow.sleep(0.001) end
+        os.execute "kill -s TERM $PPID"
+      end)]]):format(path))
+    for _ = 1, 3 do
+      local result = process.run { process.iflow, "serve", script, "--outbox", path }
+      assert.equal(0, result.code, result.err)
+      assert.is_truthy(result.err:find("stopped", 1, true))
+    end
+  end))
+
   it("ends what is in flight, and leaves the rest to its next start", async(function()
     local held <close> = gate()
     local place <close> = serve.place { runtime = held.answer }

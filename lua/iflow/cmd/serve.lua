@@ -139,21 +139,26 @@ local function start(args, out, running)
   return true
 end
 
+-- From here on a signal ends the service gently, also one that comes while it starts.
+local function heed(signals)
+  local wish = { waiting = new_waiters() }
+  function signals.stop(name)
+    wish.signal = wish.signal or "SIG" .. name
+    wish.waiting:wake_all(true)
+  end
+  return wish
+end
+
 -- Waits until a signal comes, or the service has nothing more to wait for: why, and whether it was
 -- a signal. service.ended(why), service.end_asked: the only trigger has come to its end.
-local function await_end(running, signals)
-  local waiting, signal = new_waiters(), nil
+local function await_end(running, wish)
   local ended = running.service.end_asked
-  function signals.stop(name)
-    signal = signal or "SIG" .. name
-    waiting:wake_all(true)
-  end
   function running.service.ended(why)
     ended = ended or why
-    waiting:wake_all(true)
+    wish.waiting:wake_all(true)
   end
-  if not (signal or ended) then waiting:wait() end
-  return signal or ended, signal ~= nil
+  if not (wish.signal or ended) then wish.waiting:wait() end
+  return wish.signal or ended, wish.signal ~= nil
 end
 
 -- The exit code: told to stop, it leaves messages to its next start, and that is fine.
@@ -173,12 +178,13 @@ local function serve(args, out, running, signals, make)
   local service
   service, err = make()
   if not service then return nil, err end
+  local wish = heed(signals)
   ok, err = start(args, out, running)
   if not ok then
     service:stop(0)
     return nil, err
   end
-  return stop(running, args.grace, await_end(running, signals))
+  return stop(running, args.grace, await_end(running, wish))
 end
 
 local function run(args, out, signals)
