@@ -25,15 +25,18 @@ local function warn(out, states)
 end
 
 -- Drops what the survey has seen and nothing has touched since `began`.
-local function drop_all(held, chosen, began)
-  local dropped = 0
+local function drop_all(held, chosen, began, total)
+  local dropped, seen = 0, 0
   for page in chosen:pages_of() do
     local numbers = {}
     for _, msg in ipairs(page) do
       if msg.changed <= began then numbers[#numbers + 1] = msg.number end
     end
     if #numbers > 0 then dropped = dropped + assert(held.box:drop(numbers)) end
+    seen = seen + #page
+    held.progress(seen, total)
   end
+  held.progress(total, total)
   return dropped
 end
 
@@ -97,7 +100,7 @@ function drop.run(args, out)
   local written
   written, err = write_before(args, chosen)
   if err then return nil, err end
-  tell(args, out, survey, drop_all(held, chosen, began), written)
+  tell(args, out, survey, drop_all(held, chosen, began, survey.total), written)
 end
 
 return drop

@@ -101,12 +101,14 @@ local function requeue_page(box, page, rate, began, done)
   return assert(box:requeue(items))
 end
 
-local function requeue_all(held, chosen, rate)
+local function requeue_all(held, chosen, rate, total)
   local began, seen, changed = clock.now(), 0, 0
   for page in chosen:pages_of() do
     changed = changed + requeue_page(held.box, page, rate, began, seen)
     seen = seen + #page
+    held.progress(seen, total)
   end
+  held.progress(total, total)
   return changed
 end
 
@@ -150,7 +152,8 @@ local function retry_many(args, out)
   if args.dry_run then return dry_run(out, chosen, survey) end
   ok, err = consent(args, out, held, survey)
   if not ok then return nil, err end
-  tell(args, out, held.box, survey, requeue_all(held, chosen, args.rate))
+  tell(args, out, held.box, survey, requeue_all(held, chosen, args.rate,
+    survey.total))
 end
 
 -- One, edited -------------------------------------------------------------------------------------
