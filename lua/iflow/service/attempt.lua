@@ -11,14 +11,15 @@ local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
 local again = require "iflow.service.again"
 local proof = require "iflow.sender.proof"
+local retry = require "iflow.retry"
 
 local ASIDE = 10 -- seconds; at most so much later than a closed endpoint opens
 
 -- Whether the endpoint took nothing of it.
 local function took_nothing(err)
   if err.outcome ~= "retryable" or not delivery.concerns_endpoint(err) then return false end
-  return err.status ~= nil or err.sent == "nothing" or err.code:find "^token%." ~= nil
-    or err.code:find "^net%.connect" ~= nil or err.code:find "^net%.dns" ~= nil
+  return err.status == 429 or err.status == 503 or err.sent == "nothing"
+    or err.code:find "^token%." ~= nil or retry.is_connect(err)
 end
 
 -- What follows on an attempt that failed: the error, the wait until the next one or nil, and

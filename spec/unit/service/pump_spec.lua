@@ -185,6 +185,25 @@ describe("a pump", function()
     for _, row in ipairs(running.box:list { sender = "s" }) do assert.equal(1, row.attempts) end
   end))
 
+  it("counts attempts that ran out of time, since these may have arrived", async(function()
+    local _ <close> = new_clock()
+    local over = false
+    local fake <close> = fake_tenant.start { runtime = function(req, n)
+      req:body()
+      if n % 2 == 0 then req:begin(200, {}, 10) end -- an answer that does not go on
+      while not over do core.task.sleep(0.005) end
+    end }
+    local s = sender_of(fake, { idempotent = true, timeout = 0.5,
+      retry = iflow.retry { attempts = 4 } })
+    local running <close> = outbox_service.open()
+    local id = assert(s:enqueue "x").id
+    local _, err = running.service:wait("s", id, 60)
+    assert.equal("retryable", err.outcome)
+    local row = running:row("s", id)
+    assert.same({ "rejected", 4 }, { row.state, row.attempts })
+    over = true
+  end))
+
   it("does not hold up others for an address that is closed", async(function()
     local _ <close> = new_clock()
     local closed, bodies = true, {}
