@@ -16,7 +16,7 @@ describe("the clock of tests", function()
     }
     assert.equal(3, results.n)
     assert.same({ "a minute", "an hour", "two hours" }, woken)
-    assert.is_true(virtual:elapsed() >= 7200)
+    assert.is_true(virtual:elapsed() > 7199.999) -- sums of fractions
     assert.is_true(core.task.monotonic() - began < 30)
   end))
 
@@ -56,7 +56,7 @@ describe("the clock of tests", function()
       task:cancel()
       clock.sleep(10)
       assert.is_true(virtual:elapsed() < 1e6)
-      assert.is_true(clock.now() >= before + 10)
+      assert.is_true(clock.now() > before + 9.999)
     end
     assert.is_true(clock.now() < before + 10)
   end))
