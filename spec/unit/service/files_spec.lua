@@ -315,6 +315,20 @@ describe("a drop folder", function()
     w:wait("archive", "a.csv", "b.csv")
   end))
 
+  it("looks by itself where nothing can be watched", async(function()
+    local w <close> = new_world()
+    local watch = file.watch
+    local _ <close> = setmetatable({}, { __close = function() file.watch = watch end })
+    function file.watch()
+      return nil, iflow.error { code = "system.failed", message = "no more watches" }
+    end
+    assert(w:start { rescan = "0.5s" })
+    core.task.sleep(0.1)
+    w:put("inbox/a.csv", "x")
+    w:wait("archive", "a.csv")
+    assert.is_nil(w.running:status().why)
+  end))
+
   it("moves to another file system", async(function()
     local w <close> = new_world()
     local other = process.run({ "mktemp", "-d", "/dev/shm/iflow-spec.XXXXXX" }).out:match "^(%S+)"
