@@ -94,6 +94,9 @@ describe("jobs of a service", function()
     end)
     assert.is_truthy(service:log():find "error serve: a task of a script failed: [^\n]*a child\n")
     assert.is_nil(service:log():find "another child")
+    local _, status = service:get "/ready"
+    assert.same({ "every", "raises", "failed" }, { status.triggers[1].kind,
+      status.triggers[1].name, status.triggers[1].last.outcome })
     assert.equal(0, service:stop().code)
   end))
 end)

@@ -30,10 +30,8 @@ local function completed(sb, flow)
 end
 
 -- As programs drop files: under another name first.
-local function drop(home, name, records)
-  local text = { "movement,material,plant,quantity,unit\n" }
-  for i = 1, records do text[i + 1] = ("%d,SCR-M8,1010,%d,PCE\n"):format(i, 10 * i) end
-  home:write("stock/inbox/.new", table.concat(text))
+local function drop(home, name)
+  home:write("stock/inbox/.new", assert(process.read "scripts/senders/data/movements.csv"))
   assert(os.rename(home:file "stock/inbox/.new", home:file("stock/inbox/" .. name)))
 end
 
@@ -57,8 +55,8 @@ describe("scripts/senders/nightly.lua", function()
     do
       local service <close> = process.start { process.iflow, "serve", "nightly.lua",
         "--service-key", "key.json", dir = home:file "stock", env = env }
-      drop(home, "movements-" .. day .. "-1.csv", 25)
-      process.wait_for("25 movements", function() return completed(sb, "movements") == 25 end)
+      drop(home, "movements-" .. day .. "-1.csv")
+      process.wait_for("40 movements", function() return completed(sb, "movements") == 40 end)
       process.wait_for("the file to be moved", function()
         return core.file.stat(home:file("stock/archive/movements-" .. day .. "-1.csv"))
       end)
@@ -72,6 +70,6 @@ describe("scripts/senders/nightly.lua", function()
       assert.equal(0, result.code, result.err .. (home:read "stock/nightly.log" or ""))
       assert.equal(1, completed(sb, "totals"))
     end
-    assert.equal(25, completed(sb, "movements"))
+    assert.equal(40, completed(sb, "movements"))
   end))
 end)
