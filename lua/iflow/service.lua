@@ -57,7 +57,7 @@ function module.new(options)
   if not box then return nil, own end
   local self = setmetatable({ box = box, own_box = own, expected = new_expected(box),
     registry = options.registry or registry.current(), pumps = {}, triggers = {}, parts = {},
-    changes = new_waiters() }, service)
+    changes = new_waiters(), ending = new_semaphore(1) }, service)
   self.registry.service = self
   return self
 end
@@ -204,9 +204,10 @@ end
 -- `grace` seconds (30); the rest is given back, or is in doubt when a call was under way; the
 -- outbox is closed. Nothing that was accepted is lost. May be repeated.
 function service:stop(grace)
-  if self.stopped then return true end
-  self.stopped = true
   grace = grace and duration.check(grace, "grace") or GRACE
+  local _ <close> = self.ending:acquire() -- whoever asks twice returns when it has ended
+  if self.ended then return true end
+  self.stopped = true
   local ends = core.task.monotonic() + grace
   local function left() return math.max(0, ends - core.task.monotonic()) end
   stop_inputs(self, left)
@@ -214,6 +215,7 @@ function service:stop(grace)
   for _, name in ipairs(self.registry.names) do self.registry.senders[name]:close() end
   if self.registry.service == self then self.registry.service = nil end
   if self.own_box then self.box:close() end
+  self.ended = true
   self:changed()
   return true
 end

@@ -150,19 +150,20 @@ iflow.run(function()
   for number = 1, options.count do
     assert(orders:enqueue(iflow.message.new { id = "m" .. number, body = "x" }))
   end
+  assert(core.file.write(options.enqueued, "all"))
   iflow.sleep(300)
 end)
 ]]
 
--- Starts it, and kills it when `count` calls are under way.
+-- Starts it, and kills it when all is enqueued and its calls are under way.
 local function kill_under_way(dir, options, under_way)
   local program = dir:write("program.lua", PROGRAM)
-  options.outbox = dir:file "box.db"
+  options.outbox, options.enqueued = dir:file "box.db", dir:file "enqueued"
   local child <close> = process.start { process.lua, program,
     (assert(core.json.encode(options))) }
   process.wait_for("the calls", function()
     if not child:alive() then error(child:output(), 0) end
-    return under_way()
+    return dir:read "enqueued" == "all" and under_way()
   end)
   child:signal "KILL"
   child:wait()
