@@ -54,6 +54,8 @@ void ifl_outbox_request_free(struct ifl_outbox_request *r)
 static void hand_over(void *payload);
 static int begin(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err);
 static void leave_line(ifl_outbox *box, struct ifl_outbox_request *r);
+static void refuse_behind(ifl_outbox *box, const struct ifl_outbox_request *r);
+static struct ifl_outbox_request *first_of(ifl_outbox *box, uint64_t order);
 
 static void submit_again(ifl_outbox *box, struct ifl_outbox_request *r)
 {
@@ -72,6 +74,11 @@ static void on_expired(void *payload)
 {
   struct ifl_outbox_request *r = payload;
   r->expired = true;
+  if (r->held) { /* while its turn may come it stays in the line */
+    struct ifl_outbox_request *first = first_of(r->box, r->order);
+    if (first != NULL && first->waiting) refuse_behind(r->box, first);
+    return;
+  }
   if (!r->waiting) return; /* it is tried just now, for the last time */
   stop_waiting(r->box, r);
   r->discard = true;
@@ -92,6 +99,7 @@ static bool waits_for_room(struct ifl_outbox_request *r)
   if (!r->timer.running) ifl_timer_start(box->loop, &r->timer, r->wait_ms, on_expired, r);
   r->waiting = true;
   ifl_queue_push(&box->waiting, r);
+  refuse_behind(box, r);
   return true;
 }
 
@@ -141,17 +149,28 @@ static void finish(ifl_outbox *box, struct ifl_outbox_request *r)
 
 /* ---- the loop's side: order ------------------------------------------------------------------ */
 
+static struct ifl_outbox_request *first_of(ifl_outbox *box, uint64_t order)
+{
+  struct ifl_outbox_request *r = box->line;
+  while (r != NULL && r->order != order) r = r->later;
+  return r;
+}
+
 /* Of each order key one enqueue at a time is under way: a later one must not overtake it while its
- * large body is being written, or while it waits for room. */
+ * large body is being written, or while it waits for room. Its own time to wait goes on. */
 static void line_up(ifl_outbox *box, struct ifl_outbox_request *r)
 {
-  struct ifl_outbox_request **end = &box->line;
+  struct ifl_outbox_request **end = &box->line, *first;
   if (r->kind != IFL_OUTBOX_ENQUEUE || r->message.key == NULL) return;
   r->order = ifl_claims_key(r->message.sender, r->message.key) | 1;
-  for (; *end != NULL; end = &(*end)->later)
-    if ((*end)->order == r->order) r->held = true;
+  first = first_of(box, r->order);
+  while (*end != NULL) end = &(*end)->later;
   *end = r;
-  box->held += r->held;
+  if (first == NULL) return;
+  r->held = true;
+  box->held++;
+  if (r->wait_ms > 0) ifl_timer_start(box->loop, &r->timer, r->wait_ms, on_expired, r);
+  else if (first->waiting) refuse_behind(box, first);
 }
 
 static void take_out(ifl_outbox *box, struct ifl_outbox_request *r)
@@ -165,14 +184,26 @@ static void take_out(ifl_outbox *box, struct ifl_outbox_request *r)
   r->order = 0;
 }
 
+/* There is no room for the first one of a key, so those behind it that do not wait, or no longer, have none. */
+static void refuse_behind(ifl_outbox *box, const struct ifl_outbox_request *r)
+{
+  for (struct ifl_outbox_request *o = box->line, *next; r->order != 0 && o != NULL; o = next) {
+    next = o->later;
+    if (o->order != r->order || !o->held || (o->wait_ms > 0 && !o->expired)) continue;
+    take_out(box, o);
+    o->err = r->err;
+    o->discard = true;
+    submit_again(box, o);
+  }
+}
+
 /* The next one of its key may go. */
 static void leave_line(ifl_outbox *box, struct ifl_outbox_request *r)
 {
   uint64_t order = r->order;
   if (order == 0) return;
   take_out(box, r);
-  struct ifl_outbox_request *next = box->line;
-  while (next != NULL && next->order != order) next = next->later;
+  struct ifl_outbox_request *next = first_of(box, order);
   if (next == NULL || !next->held) return;
   next->held = false;
   box->held--;
@@ -300,7 +331,7 @@ int ifl_outbox_submit(ifl_outbox *box, struct ifl_outbox_request *r, void (*cb)(
   r->payload = payload;
   if (r->message.body != NULL) r->message.size = (int64_t)r->message.body_size;
   line_up(box, r);
-  int rc = r->held || r->kind == IFL_OUTBOX_CLOSE ? 0 : begin(box, r, err);
+  int rc = r->held || r->discard || r->kind == IFL_OUTBOX_CLOSE ? 0 : begin(box, r, err);
   if (rc < 0) {
     take_out(box, r);
     r->box = NULL;
@@ -322,6 +353,7 @@ void ifl_outbox_forget(struct ifl_outbox_request *r)
   r->cb = NULL;
   if (r->waiting) on_expired(r);
   if (!r->held) return;
+  ifl_timer_stop(&r->timer);
   take_out(r->box, r);
   end_request(r->box);
   ifl_outbox_request_free(r);

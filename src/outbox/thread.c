@@ -129,8 +129,8 @@ static bool read_one(ifl_outbox *box, struct ifl_outbox_request *r)
   case IFL_OUTBOX_HISTORY: r->rc = read_history(box, r); break;
   case IFL_OUTBOX_STATS: r->rc = read_stats(box, r); break;
   case IFL_OUTBOX_COUNTS: box->driver->counts(box->db, &r->counts); break;
-  case IFL_OUTBOX_ENQUEUE: /* waited in vain for room: only its body is left to remove */
-    ifl_bodies_remove(box->bodies.data, r->message.file);
+  case IFL_OUTBOX_ENQUEUE: /* no room: only its body is left to remove */
+    if (r->message.file != NULL) ifl_bodies_remove(box->bodies.data, r->message.file);
     r->rc = r->err.code;
     break;
   case IFL_OUTBOX_OPENED:

@@ -43,6 +43,26 @@ return function(kit)
         end))
     end, { max_bytes = 100 }))
 
+    it("lets nobody wait for longer than he would", with_box(function(box)
+      put(box, "first", { body = ("x"):rep(90) })
+      local tasks, codes = {}, {}
+      for i, wait in ipairs { "600ms", "600ms", "10m", "0s", "600ms" } do
+        tasks[i] = core.task.spawn(function()
+          local state, err = put(box, "m" .. i, { key = "k", wait = wait })
+          codes[i] = state or err.code
+        end)
+      end
+      tasks[4]:join()
+      assert.equal("outbox.full", codes[4])
+      assert.equal("outbox.full", select(2, put(box, "late", { key = "k" })).code)
+      tasks[2]:join()
+      tasks[5]:join()
+      assert.same({ "outbox.full", "outbox.full", [4] = "outbox.full", [5] = "outbox.full" }, codes)
+      assert.equal(1, box:delivered(claim_one(box)))
+      tasks[3]:join()
+      assert.equal("accepted", codes[3])
+    end, { max_messages = 1 }))
+
     it("keeps nobody waiting behind one who has gone", with_box(function(box)
       local large = ("x"):rep(1 << 20)
       local tasks = {}
