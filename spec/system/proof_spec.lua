@@ -40,6 +40,15 @@ local function world(body, settings)
   end)
 end
 
+-- The flow wrote a log an hour ago, of somebody else's message: its log level is not NONE.
+local function logged_before(w)
+  local tenant <close> = assert(iflow.tenant { service_key = w.key, token_cache = false, proxy = "",
+    cacert = w.sb.endpoints.cacert })
+  local answer = assert(tenant:call { to = "/http/orders", body = "earlier" })
+  local entry = w.sb.tenant.log:find(answer.message_id)
+  entry.started, w.ran[1] = entry.started - 3600, nil
+end
+
 local QUICK = { wait = "1s", running = "1s", first = "50ms", max = "200ms" }
 
 -- The sender "orders" of that world; api = false: without.
@@ -157,6 +166,7 @@ end)
 
 describe("a message that was lost on its way", function()
   it("is sent again, once, when the log has nothing of it", world(function(w)
+    logged_before(w)
     local s = sender_of(w, {})
     assert(w.sb:fault "runtime:reset=after@first=1")
     local answer = assert(s:send(message("one", "PO-1")))
@@ -172,7 +182,16 @@ describe("a message that was lost on its way", function()
     assert.same({ "one", "two" }, w.ran)
   end))
 
+  it("stays in doubt when the flow has never written a log", world(function(w)
+    local s = sender_of(w, {})
+    assert(w.sb:fault "runtime:reset=after@first=1")
+    local _, err = s:send(message("one", "PO-1"))
+    assert.same({ "call.in_doubt", "in_doubt" }, { err.code, err.outcome })
+    assert.same({}, w.ran)
+  end))
+
   it("is left to retry when the policy ends there", world(function(w)
+    logged_before(w)
     local s = sender_of(w, { retry = "none" })
     assert(w.sb:fault "runtime:reset=after@first=1")
     local _, err = s:send(message("one", "PO-1"))
@@ -503,6 +522,7 @@ describe("after a crash", function()
   end))
 
   it("what did not arrive is sent again, once", world(function(w)
+    logged_before(w)
     local dir <close> = process.tempdir()
     killed_during(w, dir, "runtime:stall=10m", happened(w))
     sender_of(w, {})

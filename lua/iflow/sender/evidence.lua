@@ -2,8 +2,9 @@
 -- that the message did not arrive. Internal; for proof.lua.
 --
 -- It could when the log of another message of the sender, to the same address, carries that one's
--- id. When no such message is known, none of the logs that the flow wrote in that time may be this
--- message's: there is none, or they carry ids that other messages got from iflow.
+-- id. When no such message is known, the flow must have written a log before, since with log level
+-- NONE it writes none; and none of those that it wrote in that time may be this message's: there is
+-- none, or they carry ids that other messages got from iflow.
 
 local clock = require "iflow.clock"
 local core = require "iflow.core"
@@ -82,6 +83,22 @@ local function none_is_ours(list, id)
   return true
 end
 
+-- Whether the flow's logs say that the message did not come to it: true, or false and why not.
+local function told_by_flow(log, flow, msg, from, to)
+  local list, err = log:between(from, to, LOGS_MAX, flow)
+  if err then return false, tostring(err) end
+  if #list == LOGS_MAX or not none_is_ours(list, msg.id) then
+    return false, "it is not known yet whether the logs of this sender's messages carry their ids, "
+      .. "and a log of that time may be this message's"
+  elseif #list > 0 then
+    return true
+  end
+  list, err = log:between(0, to, 1, flow)
+  if err then return false, tostring(err) end
+  if #list > 0 then return true end
+  return false, "its flow has written no log at all yet"
+end
+
 --- Whether a log of the message, if there were one, would have been found: true, or false and why
 -- not. began: when the call was made, seconds since 1970.
 function evidence.is_conclusive(sender, log, msg, began)
@@ -90,13 +107,13 @@ function evidence.is_conclusive(sender, log, msg, began)
   local known = address and known_of(sender, address)
   if known and known.carried then return true end
   if known then return carried_before(log, known) end
+  local flow, err = nil, nil
+  if address then flow, err = log:flow_at(address) end
+  if not flow then
+    return false, err and tostring(err) or "the tenant does not say which flow serves its address"
+  end
   local now = core.task.now()
-  local flow = address and log:flow_at(address) -- not known: all flows count
-  local list, err = log:between((began or now) - SKEW, now + SKEW, LOGS_MAX, flow)
-  if err then return false, tostring(err) end
-  if #list < LOGS_MAX and none_is_ours(list, msg.id) then return true end
-  return false, "it is not known yet whether the logs of this sender's messages carry their ids, "
-    .. "and a log of that time may be this message's"
+  return told_by_flow(log, flow, msg, (began or now) - SKEW, now + SKEW)
 end
 
 return evidence

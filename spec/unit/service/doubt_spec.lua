@@ -24,6 +24,13 @@ local function logs(list)
     core.json.encode { d = { results = core.json.array(list) } }
 end
 
+-- The endpoint of a flow, which has written a log before.
+local function endpoint(path)
+  return 200, { ["Content-Type"] = "application/json" }, core.json.encode { d = { results = {
+    { Id = "Orders$endpointAddress=x", EntryPoints = { results = {
+      { Url = "https://tenant.example" .. path } } } } } } }
+end
+
 -- One log with that status, of the message that is asked for.
 local function with_status(status)
   return function(req)
@@ -113,7 +120,10 @@ describe("the resolver of a service", function()
   it("makes ready again what did not arrive", world(function(w)
     define(w, {})
     w.put "a"
-    w.answer = function() return logs {} end
+    w.answer = function(req)
+      if req.target:find "/ServiceEndpoints" then return endpoint "/http/orders" end
+      return logs(req.target:find "1970" and { { MessageGuid = "g-0", Status = "COMPLETED" } } or {})
+    end
     local running = doubt.start(w.service)
     w.await("a", "ready")
     local history = w.box:show(w.box:list({ id = "a" })[1].number).history
