@@ -528,6 +528,33 @@ describe("a pump whose sender is refused", function()
 end)
 
 describe("stopping", function()
+  it("returns to everybody who asks when it has ended", async(function()
+    local begun, ends = {}, {}
+    local runtime = held(begun)
+    local _ <close> = runtime.fake
+    local s = sender_of(runtime.fake, {})
+    local running <close> = outbox_service.open()
+    local id = assert(s:enqueue "x").id
+    process.wait_for("the call", function() return #begun == 1 end)
+    assert.is_false(running.service:drain(0.5))
+    assert.same({ 1, 0 }, { running.service:status().senders.s.in_flight,
+      running.service:status().senders.s.waiting })
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = core.task.spawn(function()
+        running.service:stop(30)
+        local state = running:row("s", id).state
+        ends[#ends + 1] = state
+      end)
+    end
+    core.task.sleep(0.01)
+    assert.same({}, ends)
+    runtime.open = true
+    for _, task in ipairs(tasks) do task:join() end
+    assert.same({ "delivered", "delivered", "delivered" }, ends)
+    assert.is_false(running.service:status().ready)
+  end))
+
   it("ends what is under way, and gives back the rest", async(function()
     local begun = {}
     local runtime = held(begun)
