@@ -206,7 +206,7 @@ end
 function service:stop(grace)
   grace = grace and duration.check(grace, "grace") or GRACE
   local _ <close> = self.ending:acquire() -- whoever asks twice returns when it has ended
-  if self.ended then return true end
+  if self.is_stopped then return true end
   self.stopped = true
   local ends = core.task.monotonic() + grace
   local function left() return math.max(0, ends - core.task.monotonic()) end
@@ -215,7 +215,7 @@ function service:stop(grace)
   for _, name in ipairs(self.registry.names) do self.registry.senders[name]:close() end
   if self.registry.service == self then self.registry.service = nil end
   if self.own_box then self.box:close() end
-  self.ended = true
+  self.is_stopped = true
   self:changed()
   return true
 end
