@@ -534,6 +534,7 @@ describe("stopping", function()
     local _ <close> = runtime.fake
     local s = sender_of(runtime.fake, {})
     local running <close> = outbox_service.open()
+    function running.service.ended() end -- as iflow serve does
     local id = assert(s:enqueue "x").id
     process.wait_for("the call", function() return #begun == 1 end)
     assert.is_false(running.service:drain(0.5))
