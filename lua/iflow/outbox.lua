@@ -50,7 +50,7 @@ function outbox.open(options)
   return setmetatable({ handle = handle, retention = retention }, box)
 end
 
-local ABOUT_MAX = 256 * 1024 -- bytes; src/outbox/driver.h has the same
+local ABOUT_MAX = 1024 * 1024 -- bytes; src/outbox/driver.h has the same
 
 -- What describes a message besides its body, as one text, nil for nothing; false, err when it
 -- cannot be written.
@@ -90,7 +90,7 @@ end
 -- path }, which is copied); optional key (order: one after the other), headers, content_type,
 -- source, about (a value of your own), not_before (seconds since 1970), wait (how long to wait for
 -- room at the ceiling; default: not at all). Errors: outbox.full, outbox.disk_full, outbox.failed;
--- transform.invalid, limit.exceeded: headers and about are not JSON, or more than 256 KiB of it.
+-- transform.invalid, limit.exceeded: headers and about are not JSON, or more than 1 MiB of it.
 function box:enqueue(message)
   local about, err = describe(message)
   if err then return nil, err end
@@ -139,7 +139,7 @@ box.retry = changes "retry"
 --- Sent, but nobody knows what became of it.
 box.in_doubt = changes "in_doubt"
 --- By an operator: a message that is rejected, in doubt or waits for its time is ready at once (or
--- at outcome.not_before) and keeps its id. One message may get a new body, with body and headers.
+-- at outcome.not_before), keeps its id, and has as many attempts as a new one. One message may get a new body, with body and headers.
 function box:requeue(what, outcome)
   if not (outcome and outcome.body) then return self.handle:change("requeue", what, outcome) end
   local about, err = describe(outcome)

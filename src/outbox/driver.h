@@ -31,12 +31,12 @@ enum ifl_outbox_action {
   IFL_OUTBOX_DROP     /* by an operator: all but started -> gone */
 };
 
-#define IFL_OUTBOX_NAME_MAX    512          /* bytes of a sender, an id, an order key */
-#define IFL_OUTBOX_ABOUT_MAX   (256 * 1024) /* bytes of what describes a message: headers and such */
-#define IFL_OUTBOX_TEXT_MAX    2048         /* bytes of an error's text that are kept */
-#define IFL_OUTBOX_NOTE_MAX    (64 * 1024)  /* bytes of a note */
-#define IFL_OUTBOX_LIST_MAX    1000         /* messages of one claim or one page of a list */
-#define IFL_OUTBOX_HISTORY_MAX 100          /* entries that are kept of a message's history */
+#define IFL_OUTBOX_NAME_MAX    512         /* bytes of a sender, an id, an order key */
+#define IFL_OUTBOX_ABOUT_MAX   (1 << 20)   /* bytes of what describes a message: headers and such */
+#define IFL_OUTBOX_TEXT_MAX    2048        /* bytes of an error's text that are kept */
+#define IFL_OUTBOX_NOTE_MAX    (64 * 1024) /* bytes of a note */
+#define IFL_OUTBOX_LIST_MAX    1000        /* messages of one claim or one page of a list */
+#define IFL_OUTBOX_HISTORY_MAX 100         /* entries that are kept of a message's history */
 #define IFL_OUTBOX_SENDERS_MAX 4096
 #define IFL_OUTBOX_GROUP       32 /* rows a transaction: more gain nothing */
 

@@ -220,6 +220,7 @@ static int move(struct sqlite *q, const struct ifl_outbox_change *c, const struc
   bool attempted = c->action != IFL_OUTBOX_REQUEUE && a->ended != 0;
   int64_t attempts = b->attempts + (attempted && b->state == IFL_OUTBOX_READY);
   if (c->action == IFL_OUTBOX_RETRY && !attempted && b->state == IFL_OUTBOX_STARTED) attempts--;
+  if (c->action == IFL_OUTBOX_REQUEUE) attempts = 0; /* a policy begins anew */
   sqlite3_stmt *s = q->stmts[S_MOVE];
   sqlite3_bind_int64(s, 1, ifl_clock_wall_ms());
   sqlite3_bind_int64(s, 2, attempts);

@@ -33,7 +33,7 @@ return function(kit)
       local history = box:show(three).history
       assert.equal("call.not_arrived", history[#history].code)
       local again = claim_one(box)
-      assert.same({ three, "c", 1 }, { again.number, again.id, again.attempts })
+      assert.same({ three, "c", 0 }, { again.number, again.id, again.attempts })
     end))
 
     it("is decided once", with_box(function(box)
