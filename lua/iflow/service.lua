@@ -150,6 +150,17 @@ local function start_triggers(self)
   return true
 end
 
+-- Messages that nobody delivers: their sender was renamed, or its script is not among these.
+local function tell_orphans(self)
+  for _, stat in ipairs(self.box:stats() or {}) do
+    local sender = self.registry.senders[stat.sender]
+    if stat.ready > 0 and not (sender and sender.options) then
+      core.log.write("warn", "service", ("%d messages of the sender '%s' wait in the outbox, and "
+        .. "no script defines it"):format(stat.ready, stat.sender), { sender = stat.sender })
+    end
+  end
+end
+
 local function start(self)
   local ok, err = check_triggers(self)
   if ok then ok, err = open_senders(self) end
@@ -157,6 +168,7 @@ local function start(self)
   if ok then ok, err = start_part(self, "doubt") end
   if ok and #self.registry.jobs > 0 then ok, err = start_part(self, "jobs") end
   if ok then ok, err = start_triggers(self) end
+  if ok then tell_orphans(self) end
   return ok, err
 end
 

@@ -231,6 +231,16 @@ describe("the outbox of a service", function()
     end
   end))
 
+  it("is looked at for messages whose sender no script defines any more", async(function()
+    local place <close> = serve.place()
+    place:script("renamed.lua", (SENDER:gsub('"orders"', '"sales"')))
+    place:store(3)
+    local service <close> = place:serve "renamed.lua"
+    process.wait_for("the warning", function()
+      return service:log():find("3 messages of the sender 'orders' wait", 1, true)
+    end)
+  end))
+
   it("keeps what a service of yesterday had accepted when it was killed", async(function()
     local held <close> = gate()
     local place <close> = serve.place { runtime = held.answer }
