@@ -106,7 +106,7 @@ function settle.message(pump, flight, answer, err, wait, counts)
     return delivered(pump, flight, answer)
   end
   if flight.unsent then return not_started(pump, flight, err) end
-  if ending.concerns_all(err, pump.sender.options) then
+  if ending.holds_all(err, pump.sender.options) then
     pump:pause(err)
     return give_back(pump, flight)
   end

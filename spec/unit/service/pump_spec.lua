@@ -512,6 +512,37 @@ describe("a pump whose sender is refused", function()
     assert.is_true(clock:elapsed() >= 30)
   end))
 
+  it("makes no dead letters of a backlog when the role is missing", async(function()
+    local _ <close> = new_clock()
+    local refuse = true
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      req:answer(refuse and 403 or 200, {}, refuse and "Forbidden" or "ok")
+    end }
+    local s = sender_of(fake, {})
+    local running <close> = outbox_service.open()
+    local ids = {}
+    for i = 1, 50 do ids[i] = assert(s:enqueue(tostring(i))).id end
+    local drained, err = running.service:drain "1h"
+    assert.same({ false, "call.forbidden" }, { drained, err.code })
+    assert.equal(0, running.service:status().outbox.rejected)
+    refuse = false
+    for _, id in ipairs(ids) do assert(running.service:wait("s", id, 60)) end
+  end))
+
+  it("rejects what one of several addresses forbids", async(function()
+    local _ <close> = new_clock()
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      req:answer(req.target == "/http/closed" and 403 or 200, {}, "")
+    end }
+    local s = sender_of(fake, { to = function(msg) return "/http/" .. msg.body end })
+    local running <close> = outbox_service.open()
+    local closed, open = assert(s:enqueue "closed").id, assert(s:enqueue "open").id
+    local _, err = running.service:wait("s", closed, 60)
+    assert.equal("call.forbidden", err.code)
+    assert(running.service:wait("s", open, 60))
+    assert.equal("rejected", running:row("s", closed).state)
+  end))
+
   it("does not begin with a service key that is not there", async(function()
     local _ <close> = new_clock()
     local fake <close> = answering { 200 }
