@@ -41,7 +41,8 @@
 --                  is asked 50 times a second at most.
 --   on_delivered(message, answer), on_rejected(message, err), on_in_doubt(message, err)
 --                  told when a message has ended; on_rejected also when its retries are used up
---                  (then err.outcome is "retryable")
+--                  (then err.outcome is "retryable"). Of a message from the outbox they see data
+--                  of up to 512 KiB as JSON.
 
 local caller = require "iflow.caller"
 local check = require("iflow.sender.definition").check

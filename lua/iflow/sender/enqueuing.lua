@@ -70,7 +70,7 @@ local function fields_of(self, item)
     if file then return nil, file end -- an error
     body, about.no_body = "", true
   end
-  if item.at or self.needs_data then about.data = msg.data end
+  about.data = stored.data(msg.data, item.at and "request" or self.needs_data)
   about.step = item.at
   return { sender = self.sender.name, id = msg.id, body = body, wait = self.wait,
     headers = next(msg.headers) and msg.headers, content_type = msg.content_type,

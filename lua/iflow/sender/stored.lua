@@ -2,8 +2,7 @@
 -- enqueue, the pumps, and what shows dead letters.
 --
 -- Beside the body, `about` of a stored message has
---   data     the parsed message, where a function of the sender may look at it at delivery, or
--- where
+--   data     the parsed message, where a function of the sender may look at it at delivery, or where
 --            the body is not made yet
 --   no_body  true: it has none (the stored body is empty)
 --   step     the transform that it is to go through first, when it was refused there
@@ -17,6 +16,7 @@ local message = require "iflow.message"
 local stored = {}
 
 local NAME_MAX = 512            -- bytes of an id or a key that the outbox takes
+local SHOWN_MAX = 512 * 1024    -- bytes of JSON that are stored for callbacks
 local MEMORY_MAX = 1024 * 1024  -- bytes of a stream that are not spooled to a file
 
 -- What functions look at --------------------------------------------------------------------------
@@ -30,16 +30,28 @@ local function has_function(value)
   return false
 end
 
---- Whether a function among the options sees messages at their delivery, so that data are needed.
+local function any_function(options, names)
+  for _, name in ipairs(names) do
+    if has_function(options[name]) then return true end
+  end
+  return false
+end
+
+--- Whether functions among the options see messages at their delivery: "request" when it takes data
+-- to make the call or to judge it, "callback" when data are only shown, nil for neither.
 function stored.needs_data(options)
-  for _, name in ipairs { "to", "method", "headers", "query", "on_delivered", "on_rejected",
-    "on_in_doubt" } do
-    if has_function(options[name]) then return true end
-  end
-  for _, name in ipairs(definition.for_call) do
-    if has_function(options[name]) then return true end
-  end
-  return options.retry.ask ~= nil
+  if any_function(options, { "to", "method", "headers", "query" }) or options.retry.ask
+    or any_function(options, definition.for_call) then return "request" end
+  return any_function(options, { "on_delivered", "on_rejected", "on_in_doubt" }) and "callback"
+    or nil
+end
+
+--- The data that are stored for such functions. Callbacks do without what JSON cannot hold, and
+-- without more than 512 KiB.
+function stored.data(data, need)
+  if need ~= "callback" then return need and data end
+  local text = core.json.encode(data)
+  return text and #text <= SHOWN_MAX and data or nil
 end
 
 -- Bodies ------------------------------------------------------------------------------------------

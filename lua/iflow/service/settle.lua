@@ -12,8 +12,7 @@ local settle = {}
 local FIRST, MOST = 0.5, 30 -- seconds between two tries to write what the disk refuses
 local BROKEN = 60           -- seconds until a message is tried again that broke its attempt
 
--- Words for the log
--- --------------------------------------------------------------------------------
+-- Words for the log ------------------------------------------------------------------------------
 
 local function log(pump, level, flight, text, ...)
   if not core.log.enabled(level) then return end
@@ -27,8 +26,7 @@ local function log_delivered(pump, flight, answer)
     answer.message_id and ", log " .. answer.message_id or "")
 end
 
--- Writing
--- ------------------------------------------------------------------------------------------
+-- Writing ----------------------------------------------------------------------------------------
 
 -- What is known must not be forgotten: it would be sent again.
 local function write(pump, flight, method, outcome)
@@ -47,8 +45,7 @@ local function write(pump, flight, method, outcome)
   end
 end
 
--- Outcomes
--- -----------------------------------------------------------------------------------------
+-- Outcomes ---------------------------------------------------------------------------------------
 
 local function tell(pump, flight, outcome, answer, err)
   pump:enter(flight, "telling")
@@ -116,8 +113,7 @@ function settle.message(pump, flight, answer, err, wait, counts)
   return rejected(pump, flight, err)
 end
 
--- Flights that end otherwise
--- -------------------------------------------------------------------------
+-- Flights that end otherwise ---------------------------------------------------------------------
 
 -- Whether the call may have reached the endpoint.
 local function may_have_arrived(flight)

@@ -220,17 +220,17 @@ describe("sender:enqueue", function()
       return stored.needs_data(iflow.sender "n" (options).options)
     end
     local function f() end
-    assert.is_false(needs { order_by = f, message_id = f, transform = { f } })
-    assert.is_true(needs { to = f })
-    assert.is_true(needs { headers = { A = f } })
-    assert.is_true(needs { query = f })
-    assert.is_true(needs { timeout = f })
-    assert.is_true(needs { on_delivered = f })
-    assert.is_true(needs { retry = f })
+    assert.is_nil(needs { order_by = f, message_id = f, transform = { f } })
+    assert.equal("request", needs { to = f })
+    assert.equal("request", needs { headers = { A = f } })
+    assert.equal("request", needs { query = f })
+    assert.equal("request", needs { timeout = f })
+    assert.equal("callback", needs { on_delivered = f })
+    assert.equal("request", needs { retry = f })
   end))
 
   it("refuses data that JSON cannot hold, where they are needed", async(function()
-    local s = define { on_delivered = function() end, transform = function(msg)
+    local s = define { query = function() end, transform = function(msg)
       msg.body = "x"
       return msg
     end }
@@ -238,10 +238,23 @@ describe("sender:enqueue", function()
     local result, err = s:enqueue { f = print }
     assert.is_nil(result)
     assert.same({ "transform.invalid", "rejected" }, { err.code, err.outcome })
-    result, err = s:enqueue { long = ("x"):rep(300000) }
+    result, err = s:enqueue { long = ("x"):rep(1100000) }
     assert.is_nil(result)
     assert.same({ "limit.exceeded", "rejected" }, { err.code, err.outcome })
     assert.equal(0, assert(running.box:counts()).messages)
+  end))
+
+  it("stores for callbacks what data it can", async(function()
+    local s = define { on_delivered = function() end, transform = function(msg)
+      msg.body = "x"
+      return msg
+    end }
+    local running <close> = outbox_service.open { start = false }
+    for _, data in ipairs { { a = 1 }, { f = print }, { long = ("x"):rep(600000) } } do
+      assert(s:enqueue(data))
+    end
+    local list = rows(running)
+    assert.same({ { data = { a = 1 } } }, { list[1].about, list[2].about, list[3].about })
   end))
 
   it("reads a stream to its end first", async(function()
