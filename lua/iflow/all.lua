@@ -13,6 +13,7 @@
 
 local core = require "iflow.core"
 local guarded = require "iflow.guarded"
+local join = require "iflow.join"
 local new_semaphore = require "iflow.semaphore"
 local suggest = require "iflow.suggest"
 
@@ -71,15 +72,6 @@ function group:start(next_function, limit)
   self.results.n = count
 end
 
-function group:wait()
-  local child = next(self.children)
-  while child do
-    child:join()
-    self.children[child] = nil
-    child = next(self.children)
-  end
-end
-
 return function(functions, options)
   if type(functions) ~= "table" and type(functions) ~= "function" then
     error("iflow.all takes a list of functions or an iterator of them", 2)
@@ -92,7 +84,7 @@ return function(functions, options)
   end
   local self <close> = setmetatable({ children = {}, results = {} }, group)
   self:start(iterate(functions), limit)
-  self:wait()
+  join(self.children)
   if self.failure then guarded.results(self.failure) end
   return self.results, self.errors
 end

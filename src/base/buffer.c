@@ -144,13 +144,14 @@ int ifl_file_read(struct ifl_buf *b, const char *path, iflow_error *err)
   return rc;
 }
 
-static int write_all(int fd, const char *data, size_t n)
+int ifl_write_all(int fd, const void *data, size_t n)
 {
+  const char *p = data;
   while (n > 0) {
-    ssize_t k = write(fd, data, n);
+    ssize_t k = write(fd, p, n);
     if (k < 0 && errno == EINTR) continue;
     if (k < 0) return -1;
-    data += k;
+    p += k;
     n -= (size_t)k;
   }
   return 0;
@@ -166,7 +167,7 @@ int ifl_file_write(const char *path, const void *data, size_t n, unsigned mode, 
     rc = ifl_fail_errno(err, errno, "cannot create a file beside '%s'", path);
     goto done;
   }
-  if (write_all(fd, data, n) < 0 || fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0)
+  if (ifl_write_all(fd, data, n) < 0 || fchmod(fd, (mode_t)mode) < 0 || fsync(fd) < 0)
     rc = ifl_fail_errno(err, errno, "cannot write '%s'", path);
   if (close(fd) < 0 && rc == 0) rc = ifl_fail_errno(err, errno, "cannot write '%s'", path);
   if (rc == 0 && rename(tmp.data, path) < 0)

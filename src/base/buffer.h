@@ -35,6 +35,9 @@ char *ifl_buf_take(struct ifl_buf *b);
  * file is an error that names the path. Growing reallocs wipe the old bytes: keys pass here. */
 int ifl_file_read(struct ifl_buf *b, const char *path, iflow_error *err);
 
+/* write(2) until all is written: 0, or -1 with errno. */
+int ifl_write_all(int fd, const void *data, size_t n);
+
 /* Writes a file so that a reader sees the old or the new content, never half: a temporary file of
  * the given mode beside it, fsync, rename. */
 int ifl_file_write(const char *path, const void *data, size_t n, unsigned mode, iflow_error *err);

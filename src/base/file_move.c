@@ -83,18 +83,6 @@ static int rename_file(const char *from, const char *to, bool replace)
 
 /* ---- copying ---- */
 
-static int write_all(int fd, const char *data, size_t n)
-{
-  while (n > 0) {
-    ssize_t k = write(fd, data, n);
-    if (k < 0 && errno == EINTR) continue;
-    if (k < 0) return -1;
-    data += k;
-    n -= (size_t)k;
-  }
-  return 0;
-}
-
 static int copy_bytes(int in, int out)
 {
   char *piece = malloc(COPY_PIECE);
@@ -105,7 +93,7 @@ static int copy_bytes(int in, int out)
   }
   while ((n = read(in, piece, COPY_PIECE)) != 0) {
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0 || write_all(out, piece, (size_t)n) < 0) break;
+    if (n < 0 || ifl_write_all(out, piece, (size_t)n) < 0) break;
   }
   int kept = errno;
   free(piece);

@@ -1,6 +1,7 @@
 /* bodies.c -- see bodies.h. */
 #include "outbox/bodies.h"
 
+#include "base/buffer.h"
 #include "base/digest.h"
 #include "base/error.h"
 
@@ -57,18 +58,6 @@ int ifl_bodies_open(struct ifl_buf *dir, const char *database, iflow_error *err)
   return sync_parent(database, err);
 }
 
-static int write_all(int fd, const char *data, size_t n)
-{
-  while (n > 0) {
-    ssize_t k = write(fd, data, n);
-    if (k < 0 && errno == EINTR) continue;
-    if (k < 0) return -1;
-    data += k;
-    n -= (size_t)k;
-  }
-  return 0;
-}
-
 static int copy_pieces(int to, const char *path, int in, char *piece, const char *from,
                        int64_t *size, iflow_error *err)
 {
@@ -77,7 +66,7 @@ static int copy_pieces(int to, const char *path, int in, char *piece, const char
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return ifl_fail_errno(err, errno, "cannot read '%s'", from);
     if (n == 0) return 0;
-    if (write_all(to, piece, (size_t)n) < 0) return ifl_outbox_errno(err, errno, "write", path);
+    if (ifl_write_all(to, piece, (size_t)n) < 0) return ifl_outbox_errno(err, errno, "write", path);
     *size += n;
   }
 }
@@ -118,7 +107,7 @@ int ifl_bodies_store(char name[IFL_BODY_NAME], int64_t *size, const char *dir, c
   if (from != NULL) {
     rc = copy_file(fd, path.data, from, &written, err);
   } else {
-    if (write_all(fd, data, n) < 0) rc = ifl_outbox_errno(err, errno, "write", path.data);
+    if (ifl_write_all(fd, data, n) < 0) rc = ifl_outbox_errno(err, errno, "write", path.data);
     written = (int64_t)n;
   }
   if (rc == 0 && fsync(fd) < 0) rc = ifl_outbox_errno(err, errno, "sync", path.data);

@@ -1,9 +1,9 @@
 --- What became of the messages that sender:enqueue_all took. Internal; progress.lua shows it, too.
 
 local clock = require "iflow.clock"
+local tally = require "iflow.sender.tally"
 
-local summary = { __name = "iflow.summary" }
-summary.__index = summary
+local summary = tally "iflow.summary"
 
 --- accepted: stored; known: the sender had them already; rejected: dead letters; skipped: left out
 -- by a transform; seconds: how long it took, at finish.
@@ -14,17 +14,6 @@ end
 
 --- How many are in the outbox now.
 function summary:total() return self.accepted + self.known + self.rejected end
-
-function summary:finish()
-  self.seconds = clock.monotonic() - self.started
-  return self
-end
-
---- Messages a second.
-function summary:rate()
-  local seconds = self.seconds or clock.monotonic() - self.started
-  return seconds > 0 and self:total() / seconds or 0
-end
 
 --- One line for people.
 function summary:__tostring()

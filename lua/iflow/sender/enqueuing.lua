@@ -6,6 +6,7 @@ local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local join = require "iflow.join"
 local new_semaphore = require "iflow.semaphore"
 local request = require "iflow.sender.request"
 local stored = require "iflow.sender.stored"
@@ -228,15 +229,6 @@ function storing:push(msg, ids)
   return not self:is_stopped()
 end
 
-local function join(self)
-  local child = next(self.children)
-  while child do
-    child:join()
-    self.children[child] = nil
-    child = next(self.children)
-  end
-end
-
 -- The one message of a payload: in the caller's own task.
 local function store_only(self)
   local item = self.held
@@ -261,7 +253,7 @@ function storing:finish()
     ok, err = pcall(self.start, self, self.held)
     if not ok and not transform.is_stop(err) then error(err, 0) end
   end
-  join(self)
+  join(self.children)
   self.ended = true
   if self.raised then error(self.raised, 0) end
   if self.failure then return nil, self.failure end

@@ -5,6 +5,7 @@ local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local join = require "iflow.join"
 local new_semaphore = require "iflow.semaphore"
 local new_summary = require "iflow.sender.summary"
 local transform = require "iflow.transform"
@@ -161,12 +162,7 @@ function sending:finish()
     self.held, self.own = nil, flight
     self:deliver(flight.msg, flight)
   end
-  local child = next(self.children)
-  while child do
-    child:join()
-    self.children[child] = nil
-    child = next(self.children)
-  end
+  join(self.children)
   self.ended = true
   if self.failure then error(self.failure, 0) end
   return self.summary:finish()

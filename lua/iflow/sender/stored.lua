@@ -2,8 +2,8 @@
 -- enqueue, the pumps, and what shows dead letters.
 --
 -- Beside the body, `about` of a stored message has
---   data     the parsed message, where a function of the sender may look at it at delivery, or where
---            the body is not made yet
+--   data     the parsed message, where a function of the sender may look at it at delivery, or
+--            where the body is not made yet
 --   no_body  true: it has none (the stored body is empty)
 --   step     the transform that it is to go through first, when it was refused there
 --   lost     why a dead letter does not stand here as it was

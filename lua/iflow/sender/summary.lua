@@ -3,9 +3,9 @@
 
 local clock = require "iflow.clock"
 local errors = require "iflow.error"
+local tally = require "iflow.sender.tally"
 
-local summary = { __name = "iflow.summary" }
-summary.__index = summary
+local summary = tally "iflow.summary"
 
 --- All counts are 0. delivered, rejected, in_doubt, retryable (left to retry): what became of the
 -- messages; skipped: left out by a transform; retried: repetitions; refused: of those that failed,
@@ -30,17 +30,6 @@ end
 --- How many came to an end.
 function summary:total()
   return self.delivered + self.rejected + self.in_doubt + self.retryable
-end
-
-function summary:finish()
-  self.seconds = clock.monotonic() - self.started
-  return self
-end
-
---- Messages a second.
-function summary:rate()
-  local seconds = self.seconds or clock.monotonic() - self.started
-  return seconds > 0 and self:total() / seconds or 0
 end
 
 --- 3 when credentials were refused and nothing could be sent, else that of the worst that is left.

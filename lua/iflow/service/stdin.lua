@@ -6,6 +6,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local message = require "iflow.message"
+local join = require "iflow.join"
 local new_semaphore = require "iflow.semaphore"
 local target = require "iflow.service.target"
 local verdict = require "iflow.verdict"
@@ -125,15 +126,6 @@ local function read(self)
   return piece, err
 end
 
-local function join_children(self)
-  local child = next(self.children)
-  while child do
-    child:join()
-    self.children[child] = nil
-    child = next(self.children)
-  end
-end
-
 local function work(self)
   local reader = core.lines.reader { max_line = LINE_MAX }
   local piece, err = read(self)
@@ -147,7 +139,7 @@ local function work(self)
     reader:finish()
     take_lines(self, reader)
   end
-  join_children(self)
+  join(self.children)
 end
 
 -- The end of the input ---------------------------------------------------------------------------
