@@ -4,7 +4,9 @@
 --   run = function(args, out) return exit_code | nil (0) | nil, err end
 -- gets the parsed words and an output object (cli/output.lua). With graceful = true it gets a table
 -- as the third argument: from when it puts a function `stop` there, SIGINT and SIGTERM call that
--- (with the signal's name, in a task of its own) instead of cancelling what runs.
+-- (with the signal's name, in a task of its own) instead of cancelling what runs; a function
+-- `reload` there is called by SIGHUP, which ends nothing (reload_asked: it came before); limit and
+-- memory are the host's (src/host/limits.h).
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local help = require "iflow.cli.help"
@@ -131,6 +133,14 @@ local function as_error(value, command)
   return errors.wrap(text or value, command.error_code or "system.internal")
 end
 
+-- SIGHUP asks a service to read its scripts again, at any time.
+local function heed_hangup(control)
+  core.task.signal("HUP", function()
+    control.reload_asked = true
+    if control.reload then control.reload() end
+  end)
+end
+
 -- Runs fn as the main task; a signal cancels every task and is the exit code once they have
 -- cleaned up. Returns that code or nil, whether the run ended by itself, and then what xpcall of
 -- fn returned or, when a task ended the run, its error. control.stop: instead of cancelling.
@@ -145,9 +155,14 @@ local function run_until_signal(fn, host, control)
       end)
       host.once(name, control ~= nil)
     end
+    if control then heed_hangup(control) end
     return xpcall(fn, with_traceback)
   end
   local results = table.pack(pcall(core.task.run, body))
+  if control then
+    core.task.signal("HUP", nil)
+    host.ignore_hangup() -- it has ended, in its own way
+  end
   if not control then -- a busy script ends before the loop knows
     stopped_by = stopped_by or signals[host.stopped()]
   end
@@ -156,7 +171,7 @@ end
 
 local function run_command(command, args, out, host)
   logging.start(args)
-  local control = command.graceful and {} or nil
+  local control = command.graceful and { limit = host.limit, memory = host.memory } or nil
   local stopped_by, ended, ok, code, err = run_until_signal(function()
     return command.run(args, out, control)
   end, host, control)

@@ -18,7 +18,25 @@
 
 local core = require("iflow.core").error
 
-local errors = { is = core.is, info = core.info, codes = core.codes, wrap = core.wrap }
+local errors = { is = core.is, info = core.info, codes = core.codes }
+
+local NO_MEMORY = "^not enough memory"
+
+--- What Lua says when memory is out, as the error script.limit; any other value as it is.
+function errors.limit(value)
+  if type(value) ~= "string" or not value:find(NO_MEMORY) then return value end
+  return core.make { code = "script.limit", message = "not enough memory: more was asked for than "
+    .. "a script, or the process, may take", traceback = value:match "\n(stack traceback:.*)$" }
+end
+
+--- An iflow.error of any error value.
+function errors.wrap(value, code)
+  value = errors.limit(value)
+  local ok, err = pcall(core.wrap, value, code)
+  if ok then return err end
+  return core.make { code = code or "script.failed", message = ("an error was raised, a %s whose "
+    .. "text cannot be made"):format(type(value)) }
+end
 
 --- The exit code of the command line for an error or a code.
 function errors.exit_code(err)
@@ -32,6 +50,7 @@ end
 function errors.handler(code)
   return function(err)
     if type(err) ~= "string" then return err end
+    if err:find(NO_MEMORY) then return errors.limit(err) end
     return errors { code = code, message = err, traceback = debug.traceback("", 2) }
   end
 end

@@ -44,6 +44,9 @@ files.__index = files
 --- Starts it for a service; see lua/iflow/service/files.lua.
 function files:start(service) return require "iflow.service.files" (self, service) end
 
+--- Whether it could be started: true | nil, err.
+function files:check(service) return require "iflow.service.files".check(self, service) end
+
 function files:__tostring() return "iflow.files: " .. self.name end
 
 --- Defines one: raises at that line when something is wrong. Returns it.

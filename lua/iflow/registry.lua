@@ -1,6 +1,8 @@
 --- What a script defines: its senders, jobs and tests. Internal. `iflow run` puts a fresh one in
 -- place before it runs a script; a program that requires iflow has one for itself.
 
+local core = require "iflow.core"
+
 local registry = {}
 
 --- A new, empty one. args: what `--set` gave, the script's iflow.args.
@@ -12,7 +14,21 @@ end
 
 local current = registry.new()
 
-function registry.current() return current end
+-- A task that runs scripts again while what they have defined before is in force.
+local loading
+
+function registry.current()
+  if loading and core.task.current() == loading.task then return loading.registry end
+  return current
+end
+
+--- Runs fn(…), for which `other` is the current one, and for nobody else meanwhile.
+function registry.with(other, fn, ...)
+  local before = loading
+  loading = { task = core.task.current(), registry = other }
+  local _ <close> = setmetatable({}, { __close = function() loading = before end })
+  return fn(...)
+end
 
 --- Puts another one in place; returns the one before.
 function registry.install(other)

@@ -49,6 +49,9 @@ relay.__index = relay
 --- Starts it for a service; see lua/iflow/service/relay.lua.
 function relay:start(service) return require("iflow.service.relay").start(self, service) end
 
+--- For a reload: makes it ready while another one of its address runs.
+function relay:prepare(service) return require("iflow.service.relay").prepare(self, service) end
+
 function relay:__tostring() return "iflow.relay: " .. self.name end
 
 -- The relays of a registry, in their order.

@@ -43,6 +43,10 @@
 --                  told when a message has ended; on_rejected also when its retries are used up
 --                  (then err.outcome is "retryable"). Of a message from the outbox they see data
 --                  of up to 512 KiB as JSON.
+--   on_limit       what becomes of a stored message when a function of it had to be stopped, since
+--                  it ran for too long without waiting or took too much memory (iflow serve
+--                  --script-time, --script-memory): "reject" (default), or "ready": it stays in
+--                  the outbox, and the sender pauses
 
 local caller = require "iflow.caller"
 local check = require("iflow.sender.definition").check

@@ -21,6 +21,7 @@ local new_semaphore = require "iflow.semaphore"
 local new_waiters = require "iflow.waiters"
 local outbox = require "iflow.outbox"
 local registry = require "iflow.registry"
+local replace = require "iflow.service.replacing"
 local suggest = require "iflow.suggest"
 
 local module = {}
@@ -57,6 +58,7 @@ function module.new(options)
   if not box then return nil, own end
   local self = setmetatable({ box = box, own_box = own, expected = new_expected(box),
     registry = options.registry or registry.current(), pumps = {}, triggers = {}, parts = {},
+    leaving = {},
     changes = new_waiters(), ending = new_semaphore(1) }, service)
   self.registry.service = self
   return self
@@ -112,14 +114,14 @@ local function usage(text, ...)
   return nil, errors { code = "usage.invalid", message = text:format(...) }
 end
 
--- Every trigger names senders that are there.
-local function check_triggers(self)
-  for _, trigger in ipairs(self.registry.triggers) do
+--- Every trigger names senders that are there: true | nil, err. Internal.
+function service.check_triggers(_, defined)
+  for _, trigger in ipairs(defined.triggers) do
     local name = trigger.sender or trigger.options and trigger.options.sender
-    local sender = type(name) == "string" and self.registry.senders[name]
+    local sender = type(name) == "string" and defined.senders[name]
     if type(name) == "string" and not (sender and sender.options) then
       return usage("%s", suggest.message(("%s '%s' (%s): no sender '%s' is defined"):format(
-        trigger.kind, trigger.name, trigger.place, name), name, self.registry.names))
+        trigger.kind, trigger.name, trigger.place, name), name, defined.names))
     end
   end
   return true
@@ -138,8 +140,12 @@ local function start_part(self, name)
   local running, err = require("iflow.service." .. name).start(self)
   if not running then return nil, err end
   table.insert(self.parts, running)
+  self.parts[name] = running
   return true
 end
+
+--- What runs the jobs. Internal.
+function service:jobs_part() return self.parts.jobs end
 
 local function start_triggers(self)
   for _, trigger in ipairs(self.registry.triggers) do
@@ -162,11 +168,11 @@ local function tell_orphans(self)
 end
 
 local function start(self)
-  local ok, err = check_triggers(self)
+  local ok, err = self:check_triggers(self.registry)
   if ok then ok, err = open_senders(self) end
   if ok then ok, err = self:start_pumps() end
   if ok then ok, err = start_part(self, "doubt") end
-  if ok and #self.registry.jobs > 0 then ok, err = start_part(self, "jobs") end
+  if ok then ok, err = start_part(self, "jobs") end
   if ok then ok, err = start_triggers(self) end
   if ok then tell_orphans(self) end
   return ok, err
@@ -179,6 +185,13 @@ function service:start()
   if ok then return true end
   self:stop(0)
   return nil, err
+end
+
+--- Takes what another registry has (senders, jobs, triggers) in the place of its own, while it
+-- runs: true; nil, err when something of it cannot be started, and nothing has changed then. No
+-- message is lost or sent twice by it, and what was under way ends as it was begun.
+function service:replace(fresh)
+  return replace(self, fresh, function() registry.install(fresh) end)
 end
 
 -- Stop --------------------------------------------------------------------------------------------
@@ -200,6 +213,9 @@ local function stop_inputs(self, left)
   local list = {}
   for _, entry in ipairs(self.triggers) do list[#list + 1] = entry.running end
   for _, running in ipairs(self.parts) do list[#list + 1] = running end
+  for leaving in pairs(self.leaving) do
+    if not leaving.running.fly then list[#list + 1] = leaving.running end
+  end
   each_at_once(list, function(running) running:stop(left()) end)
   self.triggers, self.parts = {}, {}
 end
@@ -207,6 +223,9 @@ end
 local function stop_pumps(self, left)
   local list = {}
   for _, pump in pairs(self.pumps) do list[#list + 1] = pump end
+  for leaving in pairs(self.leaving) do -- of before a reload
+    if leaving.running.fly then list[#list + 1] = leaving.running end
+  end
   self.pumping = false
   each_at_once(list, function(pump) pump:hold() end)
   each_at_once(list, function(pump) pump:stop(left()) end)
@@ -224,6 +243,7 @@ function service:stop(grace)
   local function left() return math.max(0, ends - core.task.monotonic()) end
   stop_inputs(self, left)
   stop_pumps(self, left)
+  for leaving in pairs(self.leaving) do leaving.task:cancel() end
   for _, name in ipairs(self.registry.names) do self.registry.senders[name]:close() end
   if self.registry.service == self then self.registry.service = nil end
   if self.own_box then self.box:close() end
@@ -244,6 +264,9 @@ local function is_drained(self)
       if not pump.paused then return false end
       stuck = pump.paused.error
     end
+  end
+  for leaving in pairs(self.leaving) do
+    if leaving.running.fly then return false end
   end
   return empty, stuck
 end
@@ -301,7 +324,7 @@ end
 
 --- { ready = whether messages can be delivered, why = list of what keeps it from that, senders =
 -- { name = { in_flight =, waiting =, confirming =, paused = why | nil } }, triggers = { { kind =,
--- name =, … } }, outbox = its counts }.
+-- name =, … } }, outbox = its counts, reload = { ok =, at =, error = } of the last one, or nil }.
 function service:status()
   local why, senders = {}, {}
   for name, pump in pairs(self.pumps) do
@@ -317,7 +340,7 @@ function service:status()
     if not counts then why[#why + 1] = "the outbox: " .. tostring(err) end
   end
   return { ready = self.pumping == true and #why == 0, why = why, senders = senders,
-    triggers = trigger_status(self), outbox = counts }
+    triggers = trigger_status(self), outbox = counts, reload = self.reload }
 end
 
 return module

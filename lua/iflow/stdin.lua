@@ -17,6 +17,7 @@
 -- unfinished line when it is stopped. Where that matters, write files (iflow.files).
 
 local caller = require "iflow.caller"
+local core = require "iflow.core"
 local options = require "iflow.options"
 local registry = require "iflow.registry"
 local target = require "iflow.service.target"
@@ -32,6 +33,23 @@ local known = {
 
 --- Starts it for a service; see lua/iflow/service/stdin.lua.
 function stdin:start(service) return require "iflow.service.stdin" (self, service) end
+
+--- For a reload: there is one standard input, so what reads it goes on, for this definition.
+function stdin:prepare(service)
+  for _, entry in ipairs(service.triggers) do
+    if entry.trigger.kind == "stdin" then
+      local function commit()
+        entry.running.trigger = self
+        return entry.running
+      end
+      return { commit = commit, abort = function() end }
+    end
+  end
+  local running, err = self:start(service)
+  if not running then return nil, err end
+  return { commit = function() return running end,
+    abort = function() core.task.spawn(running.stop, running, 0) end }
+end
 
 function stdin:__tostring() return "iflow.stdin: " .. self.name end
 

@@ -8,6 +8,8 @@
 #include "bind/bind.h"
 #include "bind/runtime.h"
 
+#include <string.h>
+
 static const char inner_key =
     0; /* registry: keeps the coroutine, so that rt->inner is never stale */
 
@@ -16,12 +18,25 @@ uint64_t ifl_task_slice(const struct ifl_runtime *rt)
   return rt->current != NULL ? rt->slice : 0;
 }
 
+/* The line of the script, and not of what it sees in the place of pcall. */
+static void find_line(lua_State *L, lua_Debug *ar)
+{
+  lua_Debug at;
+  for (int level = 0; lua_getstack(L, level, &at); level++) {
+    lua_getinfo(L, "Sl", &at);
+    if (at.currentline <= 0 || strstr(at.source, "iflow/guard.lua") != NULL) continue;
+    *ar = at;
+    return;
+  }
+}
+
 static void on_overrun(lua_State *L, lua_Debug *ar)
 {
   iflow_error err = { 0 };
   struct ifl_runtime *rt = ifl_runtime(L);
   lua_sethook(L, NULL, 0, 0);
   lua_getinfo(L, "Sl", ar);
+  find_line(L, ar);
   ifl_fail(&err, IFLOW_ESCRIPTLIMIT, "%s:%d: ran for %d s without waiting once", ar->short_src,
            ar->currentline, rt->overrun);
   ifl_pusherrortable(L, &err);

@@ -99,6 +99,14 @@ static int f_once(lua_State *L)
   return 0;
 }
 
+/* ignore_hangup(): a SIGHUP ends nothing from here on. */
+static int f_ignore_hangup(lua_State *L)
+{
+  (void)L;
+  signal(SIGHUP, SIG_IGN);
+  return 0;
+}
+
 /* stopped() -> "INT", "TERM" or nil: the last signal that came. */
 static int f_stopped(lua_State *L)
 {
@@ -113,6 +121,7 @@ static void push_host(lua_State *L)
   static const luaL_Reg functions[] = { { "commands", ifl_embedded_commands },
                                         { "once", f_once },
                                         { "stopped", f_stopped },
+                                        { "ignore_hangup", f_ignore_hangup },
                                         { "limit", ifl_limits_set },
                                         { "memory", ifl_limits_memory },
                                         { NULL, NULL } };
@@ -184,6 +193,12 @@ static int flush_output(int code)
   return code;
 }
 
+static bool is_service(int argc, char **argv)
+{
+  int at = argc > 1 && strcmp(argv[1], "--json") == 0 ? 2 : 1;
+  return at < argc && strcmp(argv[at], "serve") == 0;
+}
+
 int main(int argc, char **argv)
 {
   struct arguments a = { argc, argv };
@@ -192,6 +207,7 @@ int main(int argc, char **argv)
 
   protect_memory();
   signal(SIGPIPE, SIG_IGN);
+  if (is_service(argc, argv)) signal(SIGHUP, SIG_IGN); /* must not end it before it can reload */
   L = luaL_newstate();
   if (L == NULL) {
     fputs("iflow: out of memory\n", stderr);

@@ -1,5 +1,5 @@
--- script.lua -- loads a user's script as `iflow run` and `iflow test` do: strict globals, its own
--- directory among the places of require.
+-- script.lua -- loads a user's script as `iflow run`, `iflow test` and `iflow serve` do: strict
+-- globals, its own directory the first of the places of require.
 local errors = require "iflow.error"
 local strict = require "iflow.strict"
 
@@ -9,22 +9,28 @@ local function failed(text, ...)
   return nil, errors { code = "script.failed", message = text:format(...) }
 end
 
---- A function that runs the file with fresh globals, or nil, err. words: the script's table arg.
-function script.load(path, words)
+--- A function that runs the file with fresh globals, or nil, err. words: the script's table arg;
+-- more: further globals.
+function script.load(path, words, more)
   local file, why = io.open(path, "rb")
   if not file then return nil, errors { code = "file.not_found", message = why } end
   file:close()
   words[0] = path
   local chunk
-  chunk, why = loadfile(path, "t", strict.environment { arg = words })
+  local declared = { arg = words }
+  for name, value in pairs(more or {}) do declared[name] = value end
+  chunk, why = loadfile(path, "t", strict.environment(declared))
   if not chunk then return failed("%s", why) end
   return chunk
 end
 
---- Beside the usual places, require() finds what lies in the script's own directory.
+--- The directory of a script.
+function script.dir(path) return path:match "^(.*)/" or "." end
+
+--- Before the usual places, require() looks into the script's own directory.
 function script.set_paths(path)
-  local dir = path:match "^(.*)/" or "."
-  package.path = ("%s;%s/?.lua;%s/?/init.lua"):format(package.path, dir, dir)
+  local dir = script.dir(path)
+  package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(dir, dir, package.path)
 end
 
 --- What a script returned -> exit code (nothing or true is 0, false is 1), or nil, err.

@@ -3,55 +3,20 @@
 local boxes = require "iflow.outbox"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
-local errors = require "iflow.error"
+local guard = require "iflow.guard"
 local new_control = require "iflow.service.control"
+local new_reloads = require "iflow.cli.reloading"
+local new_systemd = require "iflow.service.systemd"
 local new_waiters = require "iflow.waiters"
 local outboxes = require "iflow.cli.outbox"
 local registry = require "iflow.registry"
 local scripts = require "iflow.cli.script"
 local services = require "iflow.service"
+local sizes = require "iflow.cli.size"
 local spawned = require "iflow.spawned"
 local tenants = require "iflow.cli.tenant"
 
 local function say(text, ...) core.log.write("info", "serve", text:format(...)) end
-
-local function usage(text, ...)
-  return nil, errors { code = "usage.invalid", message = text:format(...) }
-end
-
--- The scripts -----------------------------------------------------------------------------------
-
-local function count(defined) return #defined.names + #defined.jobs + #defined.triggers end
-
-local function run_script(path, defined)
-  local chunk, err = scripts.load(path, {})
-  if not chunk then return nil, err end
-  scripts.set_paths(path)
-  local before = count(defined)
-  local code
-  code, err = scripts.result(chunk())
-  if not code then return nil, err end
-  if code ~= 0 then
-    return nil, errors { code = "script.failed",
-      message = ("the script %s returned %d"):format(path, code) }
-  elseif count(defined) == before then
-    return usage("the script %s defines no sender and no trigger, so there is nothing to serve",
-      path)
-  end
-  return true
-end
-
-local function run_scripts(paths, defined)
-  local seen = {}
-  for _, path in ipairs(paths) do
-    local place = core.file.absolute(path) or path
-    if seen[place] then return usage("the script %s is named twice", path) end
-    seen[place] = true
-    local ok, err = run_script(path, defined)
-    if not ok then return nil, err end
-  end
-  return true
-end
 
 -- The outbox ------------------------------------------------------------------------------------
 
@@ -136,6 +101,7 @@ local function start(args, out, running)
   tell_start(args, running, counts)
   if out.json_mode then out:json(values_of(args, running, counts)) end
   io.stdout:flush()
+  running.systemd:ready(tell_counts(counts))
   return true
 end
 
@@ -164,6 +130,8 @@ end
 -- The exit code: told to stop, it leaves messages to its next start, and that is fine.
 local function stop(running, grace, why, told)
   say("%s: stopping; what is in flight has %s", why, duration.text(grace))
+  running.systemd:stopping()
+  running.reloads:stop()
   running.control:stopping()
   running.service:stop(grace)
   local counts, err = running.box:counts()
@@ -173,7 +141,7 @@ local function stop(running, grace, why, told)
 end
 
 local function serve(args, out, running, signals, make)
-  local ok, err = run_scripts(args.script, running.defined)
+  local ok, err = running.reloads:first(running.defined)
   if not ok then return nil, err end
   local service
   service, err = make()
@@ -184,23 +152,37 @@ local function serve(args, out, running, signals, make)
     service:stop(0)
     return nil, err
   end
+  running.reloads:begin()
   return stop(running, args.grace, await_end(running, wish))
+end
+
+-- What a run of Lua from one wait to the next, and all Lua, may take.
+local function limit(args, host)
+  guard.seconds = duration.seconds(args.script_time)
+  host.limit { seconds = guard.seconds, turn_bytes = sizes.bytes(args.script_memory),
+    bytes = sizes.bytes(args.memory) }
 end
 
 local function run(args, out, signals)
   local values, err = scripts.values(args.set)
   if not values then return nil, err end
   args.grace = duration.seconds(args.grace)
+  limit(args, signals)
   require "iflow.tenant".defaults = tenants.settings(args, out)
   local defined = registry.new(values)
-  local running = { path = absolute(outboxes.path(args)), defined = defined }
+  local systemd <close> = new_systemd()
+  local running = { path = absolute(outboxes.path(args)), defined = defined, systemd = systemd }
   local make = maker(args, running, defined)
   defined.make_service = make
   registry.install(defined)
-  local _ <close> = spawned(function(failure)
+  local tasks <close> = spawned(function(failure)
     core.log.write("error", "serve", "a task of a script failed: "
       .. tostring(failure):gsub("\nstack traceback:.*", ""))
   end)
+  running.reloads = new_reloads { scripts = args.script, values = values, running = running,
+    tasks = tasks }
+  running.reloads.asked = signals.reload_asked
+  function signals.reload() running.reloads:ask() end
   local _ <close> = setmetatable({}, { __close = function() -- also when an error ends it
     if running.control then running.control:abort() end
   end })
@@ -230,8 +212,9 @@ return {
     .. "directories, relays. What their triggers enqueue is kept in the outbox until it is "
     .. "delivered, also what an earlier run left there. Runs until SIGTERM or SIGINT: then nothing "
     .. "new is taken, what is in flight ends within the grace time, and the rest stays in the "
-    .. "outbox; a second signal ends it at once. GET /ready at the control endpoint tells whether "
-    .. "messages can be delivered.",
+    .. "outbox; a second signal ends it at once. SIGHUP reads the scripts again: what is wrong "
+    .. "with them is logged, and what was served before goes on. GET /ready at the control "
+    .. "endpoint tells whether messages can be delivered.",
   arguments = { { "script", args = "+", help = "the Lua files; their senders and triggers share "
     .. "one outbox" } },
   options = tenants.with {
@@ -248,6 +231,13 @@ return {
       help = "bytes of bodies the outbox takes (default: 64 GiB)" },
     { "--retention", value = "TIME", type = "duration",
       help = "how long a delivered message is known, so that it is not sent twice (default: 7d)" },
+    { "--script-time", value = "TIME", type = "duration", default = "10s",
+      help = "how long a function of a script may run without waiting until it is stopped; 0: for "
+        .. "ever" },
+    { "--script-memory", value = "SIZE", convert = sizes.check, default = "256M",
+      help = "what it may take in that time, such as 64M; 0: anything" },
+    { "--memory", value = "SIZE", convert = sizes.check, default = "1G",
+      help = "what all of Lua may take" },
     { "--set", value = "NAME=VALUE", multiple = true,
       help = "a value for the scripts, their iflow.args.NAME" },
   },

@@ -11,6 +11,7 @@ local definition = {}
 
 local BREAKER = { share = 0.5, window = 20, pause = 30 }
 local auth_words = { token = true, certificate = true, basic = true }
+local limit_words = { reject = true, ready = true }
 local CONCURRENCY_MAX = 256
 
 --- Options that go to iflow.tenant and to each call as they are.
@@ -22,7 +23,7 @@ definition.for_call = { "auth", "csrf", "expect", "idempotent", "max_body", "con
 
 local own = { "to", "method", "headers", "query", "transform", "retry", "order_by", "concurrency",
   "rate", "breaker", "message_id", "on_delivered", "on_rejected", "on_in_doubt",
-  "api", "confirm", "in_doubt" }
+  "api", "confirm", "in_doubt", "on_limit" }
 
 local known = {}
 for _, list in ipairs { definition.for_tenant, definition.for_call, own } do
@@ -130,6 +131,9 @@ local function check_plain(options, level)
   check_call(options, level + 1)
   for _, name in ipairs { "order_by", "on_delivered", "on_rejected", "on_in_doubt" } do
     expect(options, name, level + 1, "a function", "function")
+  end
+  if options.on_limit ~= nil and not limit_words[options.on_limit] then
+    error("option 'on_limit' must be \"reject\" or \"ready\"", level + 1)
   end
 end
 

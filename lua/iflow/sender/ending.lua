@@ -3,6 +3,7 @@
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local guard = require "iflow.guard"
 
 local ending = {}
 
@@ -18,6 +19,8 @@ function ending.tell(sender, outcome, msg, value)
   local ok, err = xpcall(callback, debug.traceback, msg, value)
   if ok then return end
   if errors.is(err) and err.code == "task.canceled" then error(err, 0) end
+  err = type(err) == "string" and errors.limit(err) or errors.wrap(err, "script.failed")
+  guard.note(sender, err)
   core.log.write("error", "sender", ("%s: %s failed for %s: %s"):format(sender.name, name,
     msg:where(), tostring(err)))
 end

@@ -6,6 +6,7 @@ local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local guard = require "iflow.guard"
 local join = require "iflow.join"
 local new_semaphore = require "iflow.semaphore"
 local request = require "iflow.sender.request"
@@ -224,6 +225,7 @@ end
 function storing:push(msg, ids)
   if self:is_stopped() then return false end
   if ids then self.ids, self.position = ids, 0 end
+  guard.rest(self.sender)
   local ok, err = xpcall(self.pipeline.push, function(e) return e end, self.pipeline, msg)
   if not ok and not transform.is_stop(err) then error(err, 0) end
   return not self:is_stopped()
@@ -285,6 +287,7 @@ return function(sender, service, options)
     function(msg) self:add { msg = msg } end,
     function(msg, err, at)
       err.outcome = "rejected"
+      if guard.note(self.sender, err) and self.taken > 0 then guard.rest(self.sender) end
       self:add { msg = msg, err = err, at = at }
     end,
     function()

@@ -152,7 +152,7 @@ local function readiness(self)
   if self.ends then why[#why + 1] = "the service is stopping" end
   local shown = { ready = status.ready == true and not self.ends, why = json.array(why),
     senders = json.object(status.senders or {}), triggers = json.array(status.triggers or {}),
-    outbox = status.outbox }
+    outbox = status.outbox, reload = status.reload }
   return shown.ready and 200 or 503, shown
 end
 

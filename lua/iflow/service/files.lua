@@ -190,11 +190,13 @@ end
 -- most; then it is left where it is, and goes on from there after the next start. May be repeated.
 function running:stop(limit)
   if self.stopped then return end
-  self.stopping, self.stopped = true, true
+  self.stopping = true
   if self.sleeper then self.sleeper:cancel() end
   self.task:join(limit)
   self.task:cancel()
   self.task:join()
+  if self.stopped then return end -- somebody with a shorter limit was quicker
+  self.stopped = true
   for _, folder in ipairs(self.folders) do folder:close() end
   self.memory:save()
 end
@@ -250,14 +252,30 @@ local function prepare(self)
   return true
 end
 
---- Starts it: running | nil, err. nil, err when a directory is missing or cannot be used.
-return function(trigger, service)
+local function new(trigger, service)
   local self = setmetatable({ trigger = trigger, service = service, options = trigger.options,
     taken = 0, failed = 0, waiting = 0, look_took = 0, delayed = {}, places = {},
     fresh = setmetatable({}, { __mode = "k" }) }, running)
   self.folders = folders_of(self)
   local ok, err = prepare(self)
   if not ok then return nil, err end
+  return self
+end
+
+local files = {}
+
+--- Whether it could be started: true | nil, err.
+function files.check(trigger, service)
+  local self, err = new(trigger, service)
+  if not self then return nil, err end
+  for _, folder in ipairs(self.folders) do folder:close() end
+  return true
+end
+
+--- Starts it: running | nil, err. nil, err when a directory is missing or cannot be used.
+local function start(trigger, service)
+  local self, err = new(trigger, service)
+  if not self then return nil, err end
   self.memory, err = open_memory(service.box, trigger.name)
   if not self.memory then return prefixed(self, err) end
   claims[service] = claims[service] or {}
@@ -265,3 +283,5 @@ return function(trigger, service)
   self.task = core.task.spawn(work, self)
   return self
 end
+
+return setmetatable(files, { __call = function(_, ...) return start(...) end })

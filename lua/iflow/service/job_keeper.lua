@@ -220,6 +220,25 @@ function keeper:start()
   self.task = core.task.spawn(keep, self)
 end
 
+--- The job is another now, by the same name. What runs goes on.
+function keeper:change(job)
+  if not note.same_plan(self.job, job) then
+    self.last, self.next, self.dirty = nil, nil, true
+  end
+  self.job = job
+  self:wake()
+end
+
+--- The job is back again after take_nothing.
+function keeper:resume()
+  if not self.stopping then return end
+  self.stopping = false
+  if self.task:state() == "returned" then self.task = core.task.spawn(keep, self) end
+end
+
+--- Whether a run of it goes on.
+function keeper:is_busy() return self.worker ~= nil end
+
 --- Begins nothing new.
 function keeper:take_nothing()
   self.stopping = true

@@ -21,6 +21,9 @@ local function plan_of(job)
   return ("%s %s"):format(job.schedule.expression, job.schedule.zone.name)
 end
 
+--- Whether two definitions of a job plan the same times.
+function note.same_plan(job, other) return plan_of(job) == plan_of(other) end
+
 local function is_run(value)
   return type(value) == "table" and type(value.planned) == "number"
 end

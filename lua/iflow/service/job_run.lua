@@ -4,6 +4,7 @@
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
+local errors = require "iflow.error"
 local guarded = require "iflow.guarded"
 local result_of = require "iflow.schedule.result"
 
@@ -54,7 +55,7 @@ local function judge(keeper, run, done)
     if done.n == 0 or guarded.was_canceled(done) then
       return "canceled", run.canceled or "it was cancelled"
     end
-    return "failed", tostring(done[1])
+    return "failed", tostring(errors.limit(done[1]))
   end
   local first, second = result_of(keeper.job, guarded.results(done))
   if first == nil and second ~= nil then

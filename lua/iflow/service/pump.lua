@@ -10,6 +10,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local guard = require "iflow.guard"
 local new_attempt = require "iflow.service.attempt"
 local new_waiters = require "iflow.waiters"
 local settle = require "iflow.service.settle"
@@ -194,13 +195,15 @@ end
 -- A message's whole way, in its own task.
 function pump:fly(flight)
   local ok, err = xpcall(function()
+    guard.rest(self.sender)
     settle.message(self, flight, new_attempt(self, flight))
   end, describe)
   if ok then return ended(self, flight) end
   if is_canceled(err) then error(err, 0) end -- stop says what becomes of it
+  err = errors.wrap(err, "script.failed")
   core.log.write("error", "service", ("%s: %s: %s%s"):format(self.sender.name, flight.msg:where(),
     tostring(err), err.traceback or ""))
-  settle.broken(self, flight, errors.wrap(err, "script.failed"))
+  settle.broken(self, flight, err)
   ended(self, flight)
 end
 
@@ -213,10 +216,26 @@ end
 
 --- Takes no more messages; gives back those that have not had their turn.
 function pump:hold()
-  if self.stopping then return end
-  self.stopping = true
+  if self.held then return end
+  self.stopping, self.held = true, true
   self.task:cancel()
   cancel_waiting(self)
+end
+
+--- Takes no more messages, since another pump of this sender does: gives back those that have not
+-- had their turn. A claim that is under way still brings some.
+function pump:retire()
+  if self.stopping then return end
+  self.stopping = true
+  self:wake()
+  cancel_waiting(self)
+end
+
+--- After retire: waits for the end of what is under way.
+function pump:landing()
+  self.task:join()
+  cancel_waiting(self)
+  while self.count > 0 do self.landed:wait() end
 end
 
 --- After hold: waits up to `seconds` for what is under way, and cancels the rest.

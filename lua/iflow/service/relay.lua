@@ -38,7 +38,7 @@ local function answer_of(self, request)
   end
   local found = self.routes[request.path]
   if found then return found:handle(request) end
-  if starts_soon(self, request.path) then
+  if self.running == 0 or starts_soon(self, request.path) then
     return answers.later(503, "starting", "the service starts; send it again")
   end
   return answers.refuse(404, "unknown_path", "there is no relay with this path")
@@ -142,9 +142,11 @@ running.__index = running
 function running:stop(limit)
   if self.stopped then return end
   self.stopped = true
-  local began = core.task.monotonic()
+  local began, address = core.task.monotonic(), self.listener
   self.route:stop(limit)
-  local address = self.listener
+  if address.routes[self.route.options.path] == self.route then
+    address.routes[self.route.options.path] = nil
+  end
   address.running = address.running - 1
   if address.running > 0 then return end
   by_service[self.service][address.address] = nil
@@ -164,26 +166,85 @@ local function fail(trigger, err)
     message = ("the relay '%s' (%s): %s"):format(trigger.name, trigger.place, err.message) }
 end
 
---- Starts the relay of a definition: running | nil, err.
-function relay.start(trigger, service)
+-- What belongs to the address and cannot change while it listens; identities can.
+local fixed = { "max_connections", "head_timeout", "body_gap", "idle_timeout", "client_ca" }
+
+-- The listener of the address, opened when there is none; nil, err.
+local function listener_of(trigger, service)
   local o, listeners = trigger.options, by_service[service] or {}
   by_service[service] = listeners
-  local found, err = listeners[o.address.text], nil
-  if not found then found, err = open_listener(service, o) end
-  if not found then return fail(trigger, err) end
-  local route
-  route, err = routes.new(trigger, service, directory_of(found))
-  if not route then
-    if found.running == 0 then found:close(0) end
-    return fail(trigger, err)
+  local found = listeners[o.address.text]
+  if not found then
+    local opened, err = open_listener(service, o)
+    if opened then opened.options, listeners[o.address.text] = o, opened end
+    return opened, err
   end
-  listeners[o.address.text] = found
-  found.running, found.routes[o.path] = found.running + 1, route
+  local changed = (o.cert ~= nil) ~= (found.options.cert ~= nil) and "cert" or nil
+  for _, name in ipairs(fixed) do
+    if o[name] ~= found.options[name] then changed = name end
+  end
+  if not changed then return found end
+  return nil, errors { code = "usage.invalid", hint = "restart the service", message =
+    ("option '%s' of %s cannot be changed while it listens"):format(changed, o.address.text) }
+end
+
+-- The last relay of an address that has not begun takes the listener along.
+local function let_go(service, found)
+  if found.running > 0 or by_service[service][found.address] ~= found then return end
+  by_service[service][found.address] = nil
+  core.task.spawn(found.close, found, 0)
+end
+
+local prepared = {}
+prepared.__index = prepared
+
+--- From here on it answers: running. Requests that are at work at an earlier one of its path end
+-- there; from then on that one is stopped.
+function prepared:commit()
+  local trigger, found, route = self.trigger, self.listener, self.route
+  local o = trigger.options
+  local before = found.routes[o.path]
+  if before then
+    found.running = found.running - 1
+    before.running.stopped = true
+    route:take_over(before)
+  end
+  found.running, found.routes[o.path], found.options = found.running + 1, route, o
+  if self.identity then found.server:set_identity(self.identity) end
   local address = o.address.text:gsub("%d+$", tostring(found.server:port()))
   core.log.write("info", "relay", ("%s: listens on %s://%s%s"):format(trigger.name,
     o.cert and "https" or "http", address, o.path))
-  return setmetatable({ service = service, listener = found, route = route, address = address },
-    running)
+  route.running = setmetatable({ service = self.service, listener = found, route = route,
+    address = address }, running)
+  return route.running
+end
+
+--- It does not begin.
+function prepared:abort() let_go(self.service, self.listener) end
+
+--- Makes everything ready for a relay, also while another one of its address runs: prepared | nil,
+-- err.
+function relay.prepare(trigger, service)
+  local found, err = listener_of(trigger, service)
+  if not found then return fail(trigger, err) end
+  local route, tls
+  route, err = routes.new(trigger, service, directory_of(found))
+  if route and found.running > 0 then
+    tls, err = tls_options(trigger.options)
+  end
+  if route and (tls or found.running == 0) then
+    return setmetatable({ trigger = trigger, service = service, listener = found, route = route,
+      identity = tls and tls.identity }, prepared)
+  end
+  let_go(service, found)
+  return fail(trigger, err)
+end
+
+--- Starts the relay of a definition: running | nil, err.
+function relay.start(trigger, service)
+  local ready, err = relay.prepare(trigger, service)
+  if not ready then return nil, err end
+  return ready:commit()
 end
 
 return relay

@@ -6,6 +6,7 @@ local core = require "iflow.core"
 local duration = require "iflow.duration"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local guard = require "iflow.guard"
 
 local settle = {}
 
@@ -104,6 +105,11 @@ function settle.message(pump, flight, answer, err, wait, counts)
   end
   if flight.unsent then return not_started(pump, flight, err) end
   if ending.holds_all(err, pump.sender.options) then
+    pump:pause(err)
+    return give_back(pump, flight)
+  end
+  if guard.note(pump.sender, err) and pump.sender.options.on_limit == "ready"
+    and err.outcome ~= "in_doubt" then
     pump:pause(err)
     return give_back(pump, flight)
   end

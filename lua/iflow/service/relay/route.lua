@@ -5,6 +5,7 @@ local answers = require "iflow.service.relay.answers"
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local guard = require "iflow.guard"
 local intake = require "iflow.service.relay.intake"
 local new_message = require("iflow.message").new
 local new_waiters = require "iflow.waiters"
@@ -25,9 +26,9 @@ local COUNTERS = { "accepted", "known", "rejected", "refused", "failed" }
 -- directory: a function -> where large bodies lie while they are read, or nil, err.
 function route.new(trigger, service, directory)
   local o = trigger.options
-  local guard, err = access.open(o)
-  if not guard then return nil, err end
-  local self = setmetatable({ name = trigger.name, options = o, service = service, access = guard,
+  local door, err = access.open(o)
+  if not door then return nil, err end
+  local self = setmetatable({ name = trigger.name, options = o, service = service, access = door,
     directory = directory, in_flight = 0, counts = {}, complaints = {}, idle = new_waiters(),
     awaiting = setmetatable({}, { __mode = "k" }), matches = requests.matcher(o.headers) }, route)
   for _, name in ipairs(COUNTERS) do self.counts[name] = 0 end
@@ -110,9 +111,11 @@ end
 
 -- What the function of the script says: a name; or nil and the answer.
 local function chosen(self, request)
+  guard.rest(self)
   local ok, name = xpcall(self.options.sender, errors.handler "script.failed",
     shown(request))
   if not ok and is_canceled(name) then error(name, 0) end
+  if not ok then guard.note(self, errors.limit(name)) end
   if ok and verdict.of(name) == "reject" then
     self.counts.rejected = self.counts.rejected + 1
     return nil, answers.refuse(422, "message.rejected", name.reason)
@@ -283,18 +286,49 @@ function route:handle(request)
   return answer
 end
 
+--- Requests that are at work at an earlier route of the path belong to this one from now on; so do
+-- the counts.
+function route:take_over(earlier)
+  for name, value in pairs(earlier.counts) do self.counts[name] = self.counts[name] + value end
+  earlier.counts = self.counts
+  if earlier.in_flight > 0 or earlier.earlier then self.earlier = earlier end
+end
+
+-- Of this route and those before it.
+local function in_flight(self)
+  if not self then return 0 end
+  if self.earlier and in_flight(self.earlier) == 0 then self.earlier = nil end
+  return self.in_flight + in_flight(self.earlier)
+end
+
+local function wait_idle(self, seconds)
+  local ends = core.task.monotonic() + seconds
+  while self do
+    if self.in_flight > 0 and not self.idle:wait(math.max(0, ends - core.task.monotonic())) then
+      return false
+    end
+    self = self.earlier
+  end
+  return true
+end
+
+local function tell_waiting(self)
+  self.leaving = true
+  for child in pairs(self.awaiting) do child:cancel() end
+  if self.earlier then tell_waiting(self.earlier) end
+end
+
 --- Takes nothing new, and waits until what is at work is done or the limit (seconds) is over. After
 -- half of it those who wait for an iFlow are told that their message is durable.
 function route:stop(limit)
   self.stopping = true
-  if self.in_flight == 0 or self.idle:wait(limit / 2) then return end
-  self.leaving = true
-  for child in pairs(self.awaiting) do child:cancel() end
-  if self.in_flight > 0 then self.idle:wait(limit / 2) end
+  if wait_idle(self, limit / 2) then return end
+  tell_waiting(self)
+  wait_idle(self, limit / 2)
 end
 
 function route:status()
-  local status = { in_flight = self.in_flight, stopping = self.stopping or nil }
+  local status = { in_flight = in_flight(self), stopping = self.stopping or nil }
   for name, value in pairs(self.counts) do status[name] = value end
   return status
 end
