@@ -2,22 +2,13 @@
 -- policy. Over a sandbox, whose faults cut connections before and after the flow has run.
 local async = require "spec.support.async"
 local core = require "iflow.core"
-local destinations = require "iflow.sender.destination"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local process = require "spec.support.process"
-local registry = require "iflow.registry"
 local support = require "spec.support.sandbox"
 
-local before
-before_each(function()
-  before = registry.install(registry.new())
-  destinations.reset()
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 -- A sandbox with the flow "orders", which counts what arrived in w.ran (a list of bodies) and does
 -- what w.process(exchange) says.

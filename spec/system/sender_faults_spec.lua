@@ -1,12 +1,10 @@
 -- Thousands of messages through a tenant on a bad day: none is lost, and the tenant's log agrees
 -- with what the sender says of them. Waits of the retry policy pass on a clock of the test.
 local async = require "spec.support.async"
-local core = require "iflow.core"
-local destinations = require "iflow.sender.destination"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local landscape = require "spec.support.landscape"
 local new_clock = require "iflow.test.clock"
-local registry = require "iflow.registry"
 local size = require "spec.support.size"
 
 local COUNT = size.of(1000, 10000)
@@ -15,16 +13,8 @@ local FAULTS = { "runtime:503@10%,seed=1", "runtime:429=1s@5%,seed=2",
                  "runtime:reset=after@2%,seed=3", "runtime:reset=answer@1%,seed=4",
                  "token:expires=2s" }
 
-local before
-before_each(function()
-  before = registry.install(registry.new())
-  destinations.reset()
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 local function id_of(number) return ("order-%05d"):format(number) end
 

@@ -2,7 +2,7 @@
 -- and nothing arrives twice that must not. The tenant's log is the judge.
 local async = require "spec.support.async"
 local core = require "iflow.core"
-local destinations = require "iflow.sender.destination"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local landscape = require "spec.support.landscape"
 local outbox = require "iflow.outbox"
@@ -14,16 +14,8 @@ local size = require "spec.support.size"
 
 local COUNT = size.of(200, 5000)
 
-local before
-before_each(function()
-  before = registry.install(registry.new())
-  destinations.reset()
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 local function id_of(number) return ("order-%05d"):format(number) end
 

@@ -2,8 +2,8 @@
 -- delivered, however the run ends. The words themselves: spec/cli/orders.t, spec/cli/again.t.
 local async = require "spec.support.async"
 local core = require "iflow.core"
-local destinations = require "iflow.sender.destination"
 local fake_tenant = require "spec.support.fake_tenant"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local json = require "iflow.json"
 local output = require "iflow.cli.output"
@@ -11,18 +11,11 @@ local process = require "spec.support.process"
 local registry = require "iflow.registry"
 local senders = require "iflow.cli.sender"
 
-local dir, before
+local dir
 setup(function() dir = process.tempdir() end)
 teardown(function() dir:close() end)
-before_each(function()
-  before = registry.install(registry.new())
-  destinations.reset()
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 -- Keeps what would be printed: .text.
 local function silent()

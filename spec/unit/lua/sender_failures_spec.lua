@@ -2,24 +2,15 @@
 -- raises, is cancelled or is closed.
 local async = require "spec.support.async"
 local core = require "iflow.core"
-local destinations = require "iflow.sender.destination"
 local fake_tenant = require "spec.support.fake_tenant"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local new_clock = require "iflow.test.clock"
 local process = require "spec.support.process"
 local raises = require "spec.support.raises"
-local registry = require "iflow.registry"
 
-local before
-before_each(function()
-  before = registry.install(registry.new())
-  destinations.reset()
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 local function sender_of(fake, options)
   options.service_key, options.token_cache = fake:key(), false

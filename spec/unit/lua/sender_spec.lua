@@ -1,22 +1,13 @@
 -- Senders against a tenant in this process; waits of policies pass on a clock of the test.
 local async = require "spec.support.async"
 local core = require "iflow.core"
-local destinations = require "iflow.sender.destination"
 local fake_tenant = require "spec.support.fake_tenant"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local new_clock = require "iflow.test.clock"
-local registry = require "iflow.registry"
 
-local before
-before_each(function()
-  before = registry.install(registry.new())
-  destinations.reset() -- a port may come again, with what another test's clock said of it
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 -- A sender of that fake tenant, "s".
 local function sender_of(fake, options)

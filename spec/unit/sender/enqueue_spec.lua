@@ -4,20 +4,14 @@ local async = require "spec.support.async"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local fake_tenant = require "spec.support.fake_tenant"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local outbox_service = require "spec.support.outbox_service"
 local process = require "spec.support.process"
 local registry = require "iflow.registry"
 
-local before
-before_each(function()
-  before = registry.install(registry.new())
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 local function define(options)
   options.to = options.to or "/http/x"

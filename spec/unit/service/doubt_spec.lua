@@ -4,20 +4,14 @@ local async = require "spec.support.async"
 local core = require "iflow.core"
 local doubt = require "iflow.service.doubt"
 local fake_tenant = require "spec.support.fake_tenant"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local new_clock = require "iflow.test.clock"
 local process = require "spec.support.process"
 local registry = require "iflow.registry"
 
-local before
-before_each(function()
-  before = registry.install(registry.new())
-  core.log.capture(true)
-end)
-after_each(function()
-  registry.install(before)
-  core.log.capture(false)
-end)
+before_each(fresh.begin)
+after_each(fresh.finish)
 
 local function logs(list)
   return 200, { ["Content-Type"] = "application/json" },

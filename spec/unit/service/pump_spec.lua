@@ -2,26 +2,22 @@
 -- policies pass on a clock of the test.
 local async = require "spec.support.async"
 local core = require "iflow.core"
-local destinations = require "iflow.sender.destination"
 local errors = require "iflow.error"
 local fake_tenant = require "spec.support.fake_tenant"
+local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local new_clock = require "iflow.test.clock"
 local outbox_service = require "spec.support.outbox_service"
 local process = require "spec.support.process"
-local registry = require "iflow.registry"
 
-local before, level
+local level
 before_each(function()
-  before = registry.install(registry.new())
-  destinations.reset()
-  core.log.capture(true)
+  fresh.begin()
   level = core.log.level "info"
 end)
 after_each(function()
-  registry.install(before)
   core.log.level(level)
-  core.log.capture(false)
+  fresh.finish()
 end)
 
 local function sender_of(fake, options, name)
