@@ -11,7 +11,6 @@ local words = require "iflow.cli.outbox_words"
 
 local drop = {}
 
-local SHOWN = 20               -- messages that --dry-run lists
 local STATES = { "rejected" }  -- without --state
 
 local function warn(out, states)
@@ -38,16 +37,6 @@ local function drop_all(held, chosen, began, total)
   end
   held.progress(total, total)
   return dropped
-end
-
-local function dry_run(out, chosen, survey)
-  local shown = chosen:first(SHOWN)
-  out:result(function()
-    if #shown == 0 then return out:print "no message matches" end
-    lists.table(out, shown)
-    out:print(("%s would be dropped: %s"):format(words.messages(survey.total),
-      words.states(survey.states)))
-  end, { would_be_dropped = survey.total, states = survey.states })
 end
 
 local function tell(args, out, survey, dropped, written)
@@ -89,7 +78,10 @@ function drop.run(args, out)
   chosen, err = selection.new(held, args, STATES, "drop")
   if not chosen then return nil, err end
   local survey, began = chosen:survey(), clock.now()
-  if args.dry_run then return dry_run(out, chosen, survey) end
+  if args.dry_run then
+    return lists.dry_run(out, chosen, survey, "dropped", { would_be_dropped = survey.total,
+      states = survey.states })
+  end
   if survey.total == 0 then return tell(args, out, survey, 0) end
   warn(out, survey.states)
   ok, err = held:without(function()

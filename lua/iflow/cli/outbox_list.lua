@@ -5,6 +5,8 @@ local open_outbox = require "iflow.cli.outbox".open
 local selection = require "iflow.cli.outbox_selection"
 local words = require "iflow.cli.outbox_words"
 
+local SHOWN = 20 -- messages that --dry-run lists
+
 local list = {}
 
 local columns = { "number", "age", "state", "sender", "key", "attempts", "status", "reason", "next",
@@ -33,6 +35,18 @@ function list.table(out, messages)
 end
 
 -- Writes { "messages": […], "next": N } without holding it; N: there is more behind it.
+--- What a command with --dry-run would do to the chosen ones: the first of them, and how many.
+-- value: what JSON says.
+function list.dry_run(out, chosen, survey, what, value)
+  local shown = chosen:first(SHOWN)
+  out:result(function()
+    if #shown == 0 then return out:print "no message matches" end
+    list.table(out, shown)
+    out:print(("%s would be %s: %s"):format(words.messages(survey.total), what,
+      words.states(survey.states)))
+  end, value)
+end
+
 local function print_json(out, next_page, next_number)
   local first = true
   io.stdout:write '{"messages":['

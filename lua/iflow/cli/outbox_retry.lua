@@ -13,7 +13,6 @@ local words = require "iflow.cli.outbox_words"
 
 local retry = {}
 
-local SHOWN = 20                          -- messages that --dry-run lists
 local STATES = { "rejected", "in_doubt" } -- what does not go by itself
 local BY_HAND = "sent again by hand"      -- in the history
 local fits = { rejected = true, in_doubt = true, ready = true, blocked = true }
@@ -112,16 +111,6 @@ local function requeue_all(held, chosen, rate, total)
   return changed
 end
 
-local function dry_run(out, chosen, survey)
-  local shown = chosen:first(SHOWN)
-  out:result(function()
-    if #shown == 0 then return out:print "no message matches" end
-    lists.table(out, shown)
-    out:print(("%s would be sent again: %s"):format(words.messages(survey.total),
-      words.states(survey.states)))
-  end, { would_be_sent = survey.total, states = survey.states, older_than_90_days = survey.old })
-end
-
 local function tell(args, out, box, survey, changed)
   local last = args.rate and survey.total > 1 and (survey.total - 1) / args.rate
   out:result(function()
@@ -149,7 +138,10 @@ local function retry_many(args, out)
   if not ok then return nil, err end
   local survey = chosen:survey()
   warn(out, survey)
-  if args.dry_run then return dry_run(out, chosen, survey) end
+  if args.dry_run then
+    return lists.dry_run(out, chosen, survey, "sent again", { would_be_sent = survey.total,
+      states = survey.states, older_than_90_days = survey.old })
+  end
   ok, err = consent(args, out, held, survey)
   if not ok then return nil, err end
   tell(args, out, held.box, survey, requeue_all(held, chosen, args.rate,
