@@ -4,7 +4,8 @@
  *     ask_client = true, ca_names = { pem, … }, refuse_without_eku = true, refuse_expired = true,
  *     min_tls = "1.2", max_tls = "1.3", max_connections = 2000, head_timeout = "20s",
  *     body_gap = "20s", idle_timeout = "60s", total_timeout = "10m", request = function(req) … end }
- *   server:port()  server:stats()  server:set_identity(id)  server:refuse_expired(bool)
+ *   server:port()  server:stats()  server:refuse_expired(bool)
+ *   server:set_identity(id [, { ca_names = { pem, … } }])   for handshakes from now on
  *   server:refusals()         the last certificates it refused in the handshake since the last time:
  *                             { { subject =, reason = "expired"|"no clientAuth" } … }, at most 16
  *   server:recycle()          idle connections end now, the others after their answer
@@ -222,10 +223,13 @@ static int add_ca_name(struct server *s, const char *pem, size_t n, iflow_error 
   return ifl_fail_nomem(err);
 }
 
-static int read_ca_names(lua_State *L, struct server *s, iflow_error *err)
+/* Of the table at `index`. The stack belongs to the server, since what follows may raise. */
+static int read_ca_names(lua_State *L, int index, struct server *s, iflow_error *err)
 {
   int rc = 0;
-  if (lua_getfield(L, 1, "ca_names") == LUA_TNIL) {
+  sk_X509_NAME_pop_free(s->ca_names, X509_NAME_free);
+  s->ca_names = NULL;
+  if (lua_getfield(L, index, "ca_names") == LUA_TNIL) {
     lua_pop(L, 1);
     return 0;
   }
@@ -311,7 +315,7 @@ static int f_new(lua_State *L)
     ifl_raise(L, "option 'request' must be the function that handles a request");
   if (lua_getfield(L, 1, "identity") != LUA_TNIL) o.credential = ifl_checkidentity(L, 4);
   s->loop = ifl_loop(L);
-  int rc = read_ca_names(L, s, &err);
+  int rc = read_ca_names(L, 1, s, &err);
   o.client_ca_names = s->ca_names;
   if (rc == 0) rc = ifl_server_new(&s->h, s->loop, &o, &err);
   if (rc < 0) return ifl_pusherror(L, &err);
@@ -332,10 +336,17 @@ static int m_port(lua_State *L)
   return 1;
 }
 
+/* Also { ca_names = { pem, … } }: which authorities a client is told of. */
 static int m_set_identity(lua_State *L)
 {
   struct server *s = check_open(L);
   iflow_error err = { 0 };
+  if (!lua_isnoneornil(L, 3)) {
+    luaL_checktype(L, 3, LUA_TTABLE);
+    if (read_ca_names(L, 3, s, &err) < 0 ||
+        ifl_server_set_client_ca_names(s->h, s->ca_names, &err) < 0)
+      return ifl_pusherror(L, &err);
+  }
   if (ifl_server_set_credential(s->h, ifl_checkidentity(L, 2), &err) < 0)
     return ifl_pusherror(L, &err);
   lua_pushboolean(L, 1);

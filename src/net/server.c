@@ -65,6 +65,16 @@ int ifl_server_set_credential(ifl_server *s, ifl_credential *c, iflow_error *err
   return 0;
 }
 
+int ifl_server_set_client_ca_names(ifl_server *s, const STACK_OF(X509_NAME) * names,
+                                   iflow_error *err)
+{
+  STACK_OF(X509_NAME) *copy = NULL;
+  if (names != NULL && (copy = SSL_dup_CA_list(names)) == NULL) return ifl_fail_nomem(err);
+  sk_X509_NAME_pop_free(s->opts.client_ca_names, X509_NAME_free);
+  s->opts.client_ca_names = copy;
+  return 0;
+}
+
 static void tell_closed(void *payload)
 {
   ifl_server *s = payload;

@@ -41,6 +41,9 @@ int ifl_server_new(ifl_server **out, iflow_loop *loop, const struct ifl_server_o
 int ifl_server_port(const ifl_server *s);
 /* Exchange the certificate for connections from now on. */
 int ifl_server_set_credential(ifl_server *s, ifl_credential *c, iflow_error *err);
+/* Which authorities a client is told of, NULL: none; copied. Holds for credentials set from now on. */
+int ifl_server_set_client_ca_names(ifl_server *s, const STACK_OF(X509_NAME) * names,
+                                   iflow_error *err);
 /* Idle connections end now, the others after their answer: all that follows shakes hands anew. */
 void ifl_server_recycle(ifl_server *s);
 /* Stops listening; open connections finish their request within grace_ms, then are cut. */
