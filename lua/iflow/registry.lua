@@ -41,13 +41,14 @@ end
 -- start = function(self, service) -> running | nil, err }. Names are unique for a kind; level: as
 -- in error.
 function registry.add_trigger(trigger, level)
-  for _, other in ipairs(current.triggers) do
+  local triggers = registry.current().triggers
+  for _, other in ipairs(triggers) do
     if other.kind == trigger.kind and other.name == trigger.name then
       error(("iflow.%s '%s' is defined twice; first at %s"):format(trigger.kind, trigger.name,
         other.place), level + 1)
     end
   end
-  table.insert(current.triggers, trigger)
+  table.insert(triggers, trigger)
 end
 
 return registry
