@@ -18,13 +18,19 @@ uint64_t ifl_task_slice(const struct ifl_runtime *rt)
   return rt->current != NULL ? rt->slice : 0;
 }
 
-/* The line of the script, and not of what it sees in the place of pcall. */
+/* Ours, embedded in the host or from IFLOW_LUADIR: a script's loop may be at a pcall, say. */
+static bool is_ours(const char *source)
+{
+  return strncmp(source, "@iflow/", 7) == 0 || strstr(source, "/lua/iflow/") != NULL;
+}
+
+/* The line of the script. */
 static void find_line(lua_State *L, lua_Debug *ar)
 {
   lua_Debug at;
   for (int level = 0; lua_getstack(L, level, &at); level++) {
     lua_getinfo(L, "Sl", &at);
-    if (at.currentline <= 0 || strstr(at.source, "iflow/guard.lua") != NULL) continue;
+    if (at.currentline <= 0 || is_ours(at.source)) continue;
     *ar = at;
     return;
   }
