@@ -235,6 +235,7 @@ static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken)
     land_with(s, &t, false);
     return;
   }
+  ifl_client_count_token_failure(s->client);
   int64_t wait = ifl_token_retry_ms(&err, s->tries);
   if (wait >= 0) ifl_timer_start(s->loop, &s->timer, wait, on_retry, s);
   else land_failed(s, &err);
@@ -263,8 +264,12 @@ static void request(ifl_token_source *s)
   r.verbose = s->opts.verbose;
   s->tries++;
   s->sent_at = ifl_clock_wall_ms();
-  if (ifl_exchange_start(&s->exchange, s->client, &r, on_answer, s, &err) < 0) land_failed(s, &err);
-  else s->requests++;
+  if (ifl_exchange_start(&s->exchange, s->client, &r, on_answer, s, &err) < 0) {
+    land_failed(s, &err);
+    return;
+  }
+  s->requests++;
+  ifl_client_count_token(s->client);
 }
 
 static void on_looked(void *payload, enum ifl_looked looked, struct ifl_kept_token *t)

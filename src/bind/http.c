@@ -288,10 +288,16 @@ static int f_stats(lua_State *L)
   const struct {
     const char *name;
     uint64_t value;
-  } fields[] = { { "opened", s.opened },     { "resumed", s.resumed },     { "reused", s.reused },
-                 { "requests", s.requests }, { "in_flight", s.in_flight }, { "waiting", s.waiting },
-                 { "idle", s.idle } };
-  lua_createtable(L, 0, 8);
+  } fields[] = { { "opened", s.opened },
+                 { "resumed", s.resumed },
+                 { "reused", s.reused },
+                 { "requests", s.requests },
+                 { "in_flight", s.in_flight },
+                 { "waiting", s.waiting },
+                 { "idle", s.idle },
+                 { "token_requests", s.token_requests },
+                 { "token_failures", s.token_failures } };
+  lua_createtable(L, 0, 9);
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     lua_pushinteger(L, (lua_Integer)fields[i].value);
     lua_setfield(L, -2, fields[i].name);

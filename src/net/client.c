@@ -65,6 +65,16 @@ struct ifl_client_stats ifl_client_get_stats(const ifl_client *c)
   return c->stats;
 }
 
+void ifl_client_count_token(ifl_client *c)
+{
+  c->stats.token_requests++;
+}
+
+void ifl_client_count_token_failure(ifl_client *c)
+{
+  c->stats.token_failures++;
+}
+
 void ifl_request_init(struct ifl_request *r)
 {
   *r = (struct ifl_request) {

@@ -101,7 +101,11 @@ bool ifl_exchange_body_used(const ifl_exchange *x); /* at least one body byte wa
 /* Counters for tests and metrics. */
 struct ifl_client_stats {
   uint64_t opened, resumed, reused, requests, in_flight, waiting, idle;
+  uint64_t token_requests, token_failures;
 };
 struct ifl_client_stats ifl_client_get_stats(const ifl_client *c);
+/* For auth/token.c, whose sources come and go: a token request was begun; one brought no token. */
+void ifl_client_count_token(ifl_client *c);
+void ifl_client_count_token_failure(ifl_client *c);
 
 #endif

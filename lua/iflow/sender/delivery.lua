@@ -6,6 +6,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local destinations = require "iflow.sender.destination"
 local errors = require "iflow.error"
+local metrics = require "iflow.service.metrics"
 local proof = require "iflow.sender.proof"
 local request = require "iflow.sender.request"
 local retry = require "iflow.retry"
@@ -72,7 +73,9 @@ local function perform(sender, call, flight)
   if not ok then return nil, failure end
   local _ <close> = clock.work()
   flight.calling = true
+  local began = core.task.monotonic()
   local answer, err = guarded(sender.tenant.call, sender.tenant, call)
+  metrics.attempted(sender.name, err, began)
   flight.calling = false
   return answer, err
 end

@@ -4,6 +4,7 @@
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local guard = require "iflow.guard"
+local metrics = require "iflow.service.metrics"
 
 local ending = {}
 
@@ -13,6 +14,7 @@ local callbacks = { delivered = "on_delivered", in_doubt = "on_in_doubt", reject
 --- Tells the sender's callback. outcome: a word of err.outcome, or "delivered"; value: the answer
 -- or the error. A callback that fails is reported and changes nothing.
 function ending.tell(sender, outcome, msg, value)
+  metrics.ended(sender.name, outcome)
   local name = callbacks[outcome] or "on_rejected"
   local callback = sender.options[name]
   if not callback then return end

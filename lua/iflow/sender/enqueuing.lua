@@ -8,6 +8,7 @@ local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
 local guard = require "iflow.guard"
 local join = require "iflow.join"
+local metrics = require "iflow.service.metrics"
 local new_semaphore = require "iflow.semaphore"
 local request = require "iflow.sender.request"
 local stored = require "iflow.sender.stored"
@@ -153,7 +154,10 @@ local function accept(self, item)
   if item.err then return accept_dead(self, item) end
   local state, err = self.service.box:enqueue(item.fields)
   if item.file then os.remove(item.file) end
-  if state == "accepted" then self.service:wake(self.sender.name) end
+  if state == "accepted" then
+    metrics.accepted(self.sender.name)
+    self.service:wake(self.sender.name)
+  end
   if core.log.enabled "debug" and state then
     core.log.write("debug", "sender", ("%s: message %s is %s"):format(self.sender.name,
       item.msg.id, state))

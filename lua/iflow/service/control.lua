@@ -8,6 +8,7 @@
 --
 --   GET /live              200 while the process runs
 --   GET /ready             200 or 503, and why; both with JSON and without a token
+--   GET /metrics           what was counted, for Prometheus; without a token (exposition.lua)
 --   POST /outbox           { method, args } with the token: what the outbox answers (client.lua)
 --
 -- Beside the database lies OUTBOX-control, readable for its owner only: { address, token, pid }.
@@ -16,6 +17,7 @@
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local new_exposition = require "iflow.service.exposition"
 local wire = require "iflow.service.wire"
 
 local json = core.json
@@ -161,6 +163,11 @@ local pages = {}
 pages["/live"] = function() return 200, { live = true, pid = core.process.pid() } end
 pages["/ready"] = readiness
 
+local function expose(self, req)
+  req:answer(200, { ["Content-Type"] = new_exposition.TYPE, ["Cache-Control"] = "no-store" },
+    self.exposition:text())
+end
+
 local function operate(self, req)
   if not has_token(self, req.headers) then
     return refuse(req, 401, "usage.invalid", "the token is missing or wrong")
@@ -186,10 +193,11 @@ local function handle(self, req)
     return refuse(req, 403, "usage.invalid", "the Host must be a loopback address")
   end
   local path = req.target:match "^[^?]*"
-  if pages[path] then
+  if pages[path] or path == "/metrics" then
     if req.method ~= "GET" and req.method ~= "HEAD" then
       return refuse(req, 405, "usage.invalid", "only GET is possible here")
     end
+    if path == "/metrics" then return expose(self, req) end
     return answer(req, pages[path](self))
   elseif path == "/outbox" then
     if req.method ~= "POST" then
@@ -197,7 +205,7 @@ local function handle(self, req)
     end
     return operate(self, req)
   end
-  refuse(req, 404, "usage.invalid", "there is /live, /ready and /outbox")
+  refuse(req, 404, "usage.invalid", "there is /live, /ready, /metrics and /outbox")
 end
 
 -- Life ------------------------------------------------------------------------------------------
@@ -241,11 +249,13 @@ local function new(_, options)
   self.server, err = core.server.new { host = self.host, port = options.port or 0,
     max_connections = CONNECTIONS, request = function(req) return handle(self, req) end }
   if not self.server then return nil, err end
+  self.exposition = new_exposition(self.service)
   remove_torn(self.path)
   local ok
   ok, err = core.file.write(self.path, json.encode { address = self:address(), token = token,
     pid = core.process.pid() } .. "\n", "0600")
   if ok then return self end
+  self.exposition:close()
   self.server:close(0)
   return nil, err
 end
@@ -264,11 +274,13 @@ end
 function control:close()
   self:stopping()
   self.server:close(GRACE)
+  self.exposition:close()
 end
 
 --- Ends it without waiting.
 function control:abort()
   self:stopping()
+  self.exposition:close()
   self.server:close(0)
 end
 

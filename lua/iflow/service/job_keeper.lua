@@ -20,6 +20,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local due = require "iflow.schedule.due"
 local duration = require "iflow.duration"
+local metrics = require "iflow.service.metrics"
 local note = require "iflow.service.job_note"
 local perform = require "iflow.service.job_run"
 
@@ -101,6 +102,7 @@ local function drop(self, run, why)
     run.entry.queued = nil
     return
   end
+  metrics.job_left_out(self.job.name)
   self:log("warn", "the run planned for %s is left out: %s", self:time(run.planned), why)
 end
 

@@ -6,6 +6,7 @@ local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
 local guarded = require "iflow.guarded"
+local metrics = require "iflow.service.metrics"
 local result_of = require "iflow.schedule.result"
 
 -- Whether it is to be begun still: a run that asked for another attempt may have given way.
@@ -43,6 +44,7 @@ local function begin(keeper, run)
   run.began = clock.now()
   kept.running = { planned = run.planned, began = run.began }
   if not keeper:save_surely() then return false end
+  metrics.job_began(keeper.job, run)
   local late = run.missed and run.late and (", made up for %s late"):format(duration.text(run.late))
   keeper:log("info", "the run planned for %s begins%s%s", keeper:time(run.planned), late or "",
     run.attempt > 1 and (", attempt %d"):format(run.attempt) or "")
@@ -90,6 +92,7 @@ end
 local function finish(keeper, run, done)
   local outcome, reason, wait = judge(keeper, run, done)
   local brief = tell(keeper, run, outcome, reason)
+  metrics.job_ended(keeper.job.name, outcome)
   keeper.result = { planned = run.planned, ended = clock.now(), outcome = outcome,
     reason = brief ~= "" and brief or nil }
   if wait then keeper:ask_again(run, wait) end

@@ -6,6 +6,7 @@ local core = require "iflow.core"
 local duration = require "iflow.duration"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local metrics = require "iflow.service.metrics"
 local guard = require "iflow.guard"
 
 local settle = {}
@@ -58,6 +59,7 @@ local function delivered(pump, flight, answer)
   local id = answer.message_id
   write(pump, flight, "delivered", { began = flight.began, status = answer.status,
     message_id = id and id ~= "" and #id <= 512 and id or nil })
+  metrics.arrived(pump.sender.name, flight.row.created)
   log_delivered(pump, flight, answer)
   tell(pump, flight, "delivered", answer)
 end
