@@ -31,10 +31,12 @@ end
 
 --- An iflow.error of any error value.
 function errors.wrap(value, code)
+  code = code or "script.failed"
+  if not core.info(code) then error(("'%s' is not a code of iflow"):format(code), 2) end
   value = errors.limit(value)
   local ok, err = pcall(core.wrap, value, code)
   if ok then return err end
-  return core.make { code = code or "script.failed", message = ("an error was raised, a %s whose "
+  return core.make { code = code, message = ("an error was raised, a %s whose "
     .. "text cannot be made"):format(type(value)) }
 end
 
