@@ -213,29 +213,34 @@ end
 
 -- Credentials -------------------------------------------------------------------------------------
 
+-- By owner, name and kind: { labels =, ends = of the first to end, problem = 0 or 1 }, in the order
+-- of the list. An address may have several of a kind.
+local function owned(list)
+  local found, order = {}, {}
+  for _, item in ipairs(list) do
+    local labels = { "owner", item.owner or "", "name", item.name or "", "kind", item.kind or "" }
+    local key = table.concat({ labels[2], labels[4], labels[6] }, "\0")
+    local entry = found[key] or { labels = labels, problem = 0 }
+    if not found[key] then order[#order + 1] = entry end
+    found[key] = entry
+    if item.not_after then entry.ends = math.min(entry.ends or math.huge, item.not_after) end
+    if item.problem then entry.problem = 1 end
+  end
+  return order
+end
+
 local function credentials(out, status)
-  local list, seen = status.credentials or {}, {}
+  local list = owned(status.credentials or {})
   if #list == 0 then return end
   out:family("iflow_certificate_expiry_timestamp_seconds", "gauge",
     "When a certificate or a service key ends to be valid.")
-  for _, item in ipairs(list) do
-    local key = tostring(item.name) .. "\0" .. tostring(item.kind)
-    if type(item.not_after) == "number" and not seen[key] then
-      seen[key] = true
-      out:sample("iflow_certificate_expiry_timestamp_seconds",
-        { "name", item.name or "", "kind", item.kind or "" }, item.not_after)
-    end
+  for _, entry in ipairs(list) do
+    out:sample("iflow_certificate_expiry_timestamp_seconds", entry.labels, entry.ends)
   end
-  seen = {}
   out:family("iflow_credential_problem", "gauge",
     "1 when a file of the credential cannot be used as it is now.")
-  for _, item in ipairs(list) do
-    local key = tostring(item.name) .. "\0" .. tostring(item.kind)
-    if not seen[key] then
-      seen[key] = true
-      out:sample("iflow_credential_problem", { "name", item.name or "", "kind", item.kind or "" },
-        item.problem and 1 or 0)
-    end
+  for _, entry in ipairs(list) do
+    out:sample("iflow_credential_problem", entry.labels, entry.problem)
   end
 end
 
