@@ -376,7 +376,7 @@ describe("iflow outbox", function()
   end))
 
   describe("with many messages", function()
-    local N = size.of(20000, 1000000)
+    local N = size.of(5000, 1000000)
     local TASKS, ROOM = 64, 96 * 1024 -- KiB more than for one message
 
     -- N messages: a hundredth delivered, the others dead letters.
