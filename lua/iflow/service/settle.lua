@@ -173,6 +173,10 @@ function settle.broken(pump, flight, err)
       err.outcome = "in_doubt"
       return in_doubt(pump, flight, err)
     end
+    if err.code == "script.limit" then -- stopped when its function had just returned
+      err.outcome = "rejected"
+      return settle.message(pump, flight, nil, err)
+    end
     return later(pump, flight, err, BROKEN, true)
   end)
   if ok then return end
