@@ -16,6 +16,7 @@
 --   iflow.message_log           what the tenant says of a message (lua/iflow/message_log.lua)
 --   iflow.test                  tests next to the senders (lua/iflow/test.lua)
 --   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
+--   iflow.trace             which trace a message belongs to (lua/iflow/trace.lua)
 --   iflow.reject, iflow.done, iflow.retry_after      what handlers answer (lua/iflow/verdict.lua)
 --   iflow.error             what failures look like (lua/iflow/error.lua)
 --   iflow.sandbox           a tenant on localhost for tests (lua/iflow/sandbox.lua)
@@ -37,7 +38,7 @@ local modules = {
   all = true, channel = true, cron = true, error = true, every = true, files = true,
   message = true, message_log = true, outbox = true, relay = true, retry = true, sandbox = true,
   semaphore = true, sender = true, service = true, stdin = true, tenant = true, test = true,
-  timeout = true, transform = true,
+  timeout = true, trace = true, transform = true,
 }
 --- Words of one module, iflow.verdict, that stand alone.
 local words = { reject = true, done = true, retry_after = true }

@@ -12,12 +12,14 @@
 --   content_type  of the body
 --   attempt       0 before the first attempt, then its number
 --   encoded_by    number of the step that made the body of the data; set by the chain of transforms
+--   trace         the trace it belongs to (lua/iflow/trace.lua)
 --   source        where it comes from: { file = "orders.csv", line = 12, record = 11 }; every error
 --                 about the message names it
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local suggest = require "iflow.suggest"
+local trace = require "iflow.trace"
 
 local PIECE = 64 * 1024
 local TEXT_MAX = 16 * 1024 * 1024
@@ -25,7 +27,8 @@ local TEXT_MAX = 16 * 1024 * 1024
 local message = { __name = "iflow.message" }
 message.__index = message
 
-local fields = { "id", "data", "body", "headers", "content_type", "attempt", "source" }
+local fields = { "id", "data", "body", "headers", "content_type", "attempt", "source",
+  "trace" }
 local changes = { "id", "data", "body", "headers", "content_type", "line", "record" }
 
 local function set_of(names)
@@ -73,6 +76,9 @@ function module.new(given)
   check_type(given, "source", "table", "a table { file =, line =, record = }", 2)
   check_type(given, "content_type", "string", "a text", 2)
   check_type(given, "attempt", "number", "a number", 2)
+  if given.trace ~= nil and not trace.is(given.trace) then
+    error("the field 'trace' of a message is what iflow.trace.parse or .make returned", 2)
+  end
   local self = copy(given)
   self.headers, self.source, self.attempt = copy(given.headers), copy(given.source),
     given.attempt or 0

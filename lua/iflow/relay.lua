@@ -17,7 +17,9 @@
 --                type, SAP_MessageProcessingLogID and body it passes on. None in time: 202 as
 --                above, since the message stays in the outbox; in doubt: 504; retries used up: 502.
 --   headers      headers that go on to the tenant; "*" stands for anything, a name in full also for
---                its spelling. Default: { "SAP_*", "X-Correlation-ID" }. Content-Type always does.
+--                its spelling. Default: { "SAP_*", "X-Correlation-ID" }. Content-Type always does,
+--                and the client's trace (traceparent, tracestate: lua/iflow/trace.lua); one that is
+--                not valid is replaced by a new one.
 --   query        query parameters that go on, as headers: { plant = "X-Plant" }
 --   max_body     bytes of a body, 10 MiB by default; a larger one is refused (413). From 1 MiB on
 --                it is in a file: functions of the message see { file = path }, or use msg:text()

@@ -47,6 +47,9 @@
 --                  it ran for too long without waiting or took too much memory (iflow serve
 --                  --script-time, --script-memory): "reject" (default), or "ready": it stays in
 --                  the outbox, and the sender pauses
+--   trace          true: a message that belongs to no trace begins one (lua/iflow/trace.lua). The
+--                  trace of a message goes to the endpoint (traceparent, tracestate: W3C Trace
+--                  Context) with a new parent id at each attempt, and stands in the log.
 
 local caller = require "iflow.caller"
 local check = require("iflow.sender.definition").check

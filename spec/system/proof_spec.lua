@@ -556,7 +556,7 @@ describe("after a crash", function()
     sender_of(w, { api = w.key })
     local service <close> = service_of(dir:file "box.db")
     process.wait_for("the warning", function()
-      return core.log.captured():find("PO-1 stays in doubt", 1, true)
+      return core.log.captured():find "stays in doubt[^\n]* id=PO%-1"
     end)
     wait_for_state(service, "PO-1", "in_doubt")
     assert.same({ "one" }, w.ran)

@@ -81,11 +81,13 @@ static bool put_field(struct out *o, const struct ifl_log *log, const struct ifl
   return fits;
 }
 
-/* One that does not fit is left out as a whole. */
+/* One that does not fit is left out as a whole. In text the word for the event is left out: the text
+ * says the same. */
 static void put_fields(struct out *o, const struct ifl_log *log, const struct ifl_log_line *line)
 {
   for (size_t i = 0; i < line->nfields && i < IFL_LOG_FIELDS; i++) {
     size_t before = o->n;
+    if (!log->json && strcmp(line->fields[i].name, "event") == 0) continue;
     if (!put_field(o, log, &line->fields[i])) o->n = before;
   }
 }

@@ -23,7 +23,7 @@ definition.for_call = { "auth", "csrf", "expect", "idempotent", "max_body", "con
 
 local own = { "to", "method", "headers", "query", "transform", "retry", "order_by", "concurrency",
   "rate", "breaker", "message_id", "on_delivered", "on_rejected", "on_in_doubt",
-  "api", "confirm", "in_doubt", "on_limit" }
+  "api", "confirm", "in_doubt", "on_limit", "trace" }
 
 local known = {}
 for _, list in ipairs { definition.for_tenant, definition.for_call, own } do
@@ -132,6 +132,7 @@ local function check_plain(options, level)
   for _, name in ipairs { "order_by", "on_delivered", "on_rejected", "on_in_doubt" } do
     expect(options, name, level + 1, "a function", "function")
   end
+  expect(options, "trace", level + 1, "true or false", "boolean")
   if options.on_limit ~= nil and not limit_words[options.on_limit] then
     error("option 'on_limit' must be \"reject\" or \"ready\"", level + 1)
   end

@@ -7,9 +7,11 @@ local core = require "iflow.core"
 local destinations = require "iflow.sender.destination"
 local errors = require "iflow.error"
 local metrics = require "iflow.service.metrics"
+local events = require "iflow.events"
 local proof = require "iflow.sender.proof"
 local request = require "iflow.sender.request"
 local retry = require "iflow.retry"
+local trace = require "iflow.trace"
 
 local delivery = {}
 
@@ -130,6 +132,7 @@ function delivery.attempt(sender, msg, call, state)
     if not ok then return nil, err end
   end
   msg.began, msg.address = core.task.now(), call.to
+  trace.put(call, msg)
   local answer, err = perform(sender, call, state.flight)
   slot:release()
   if answer then
@@ -161,9 +164,10 @@ function delivery.judge(msg, err, state)
 end
 
 local function log_retry(sender, msg, err, wait)
-  if not core.log.enabled "info" then return end
-  core.log.write("info", "sender", ("%s: %s, attempt %d failed, again in %.1f s: %s"):format(
-    sender.name, msg:where(), msg.attempt, wait, tostring(err)))
+  if not events.enabled("info", "sender") then return end
+  events.write("info", "sender", "retry", ("failed, again in %.1f s: %s"):format(wait,
+    events.reason(msg, msg:about(err))), events.result(events.of(sender.name, msg,
+    { attempt = msg.attempt, wait = wait, seconds = core.task.now() - msg.began }), err))
 end
 
 -- What the tenant's message log makes of the end of an attempt, where the sender asks it.
@@ -230,6 +234,7 @@ end
 -- flight: { retried = 0 }, a table of its own: counts the repetitions; flight.calling is true while
 -- a call is under way, and stays so when that is cancelled.
 function delivery.deliver(sender, msg, flight)
+  trace.begin(sender.options, msg)
   local key, err = delivery.key_of(sender, msg)
   if err then return nil, err end
   if key == nil then return in_order(sender, msg, flight) end

@@ -10,9 +10,9 @@
 -- gate is to be closed, so that a probe that was cancelled does not block the others.
 
 local clock = require "iflow.clock"
-local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local new_waiters = require "iflow.waiters"
 
 local LOUD = 10        -- seconds of a pause that an operator should know of
@@ -55,8 +55,9 @@ function destination:pause(seconds, err)
   local now = clock.monotonic()
   if not self.open_at or self.probing then
     self.loud = seconds >= LOUD
-    core.log.write(self.loud and "warn" or "info", "sender", ("%s is paused for %s: %s"):format(
-      self.name, duration.text(seconds), tostring(err)))
+    events.write(self.loud and "warn" or "info", "sender", "endpoint_paused",
+      ("the endpoint is paused for %s: %s"):format(duration.text(seconds), tostring(err)),
+      events.result({ endpoint = self.name, wait = seconds }, err))
   end
   self.open_at = math.max(self.open_at or 0, now + seconds)
   self.last_error = err
@@ -67,7 +68,8 @@ function gate:fine()
   local owner = self.owner
   owner:note(false)
   if not self.probe then return end
-  core.log.write(owner.loud and "warn" or "info", "sender", owner.name .. " answers again")
+  events.write(owner.loud and "warn" or "info", "sender", "endpoint_resumed",
+    "the endpoint answers again", { endpoint = owner.name })
   owner.open_at, owner.strikes, owner.last_error = nil, 0, nil
   forget(owner)
   owner:release(self)

@@ -1,8 +1,8 @@
 --- How a message ends: who of the script is told, and which ends concern all messages. Internal;
 -- for sending.lua and the pumps of a service.
 
-local core = require "iflow.core"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local guard = require "iflow.guard"
 local metrics = require "iflow.service.metrics"
 
@@ -23,8 +23,8 @@ function ending.tell(sender, outcome, msg, value)
   if errors.is(err) and err.code == "task.canceled" then error(err, 0) end
   err = type(err) == "string" and errors.limit(err) or errors.wrap(err, "script.failed")
   guard.note(sender, err)
-  core.log.write("error", "sender", ("%s: %s failed for %s: %s"):format(sender.name, name,
-    msg:where(), tostring(err)))
+  events.write("error", "sender", "callback_failed", ("%s failed: %s"):format(name, tostring(err)),
+    events.of(sender.name, msg, { code = errors.is(err) and err.code or nil }))
 end
 
 -- What a configuration, not a message, is to blame for: where such a code begins.

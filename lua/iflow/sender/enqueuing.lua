@@ -6,12 +6,14 @@ local core = require "iflow.core"
 local delivery = require "iflow.sender.delivery"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local guard = require "iflow.guard"
 local join = require "iflow.join"
 local metrics = require "iflow.service.metrics"
 local new_semaphore = require "iflow.semaphore"
 local request = require "iflow.sender.request"
 local stored = require "iflow.sender.stored"
+local trace = require "iflow.trace"
 local transform = require "iflow.transform"
 
 local AT_ONCE = 64      -- messages that are being stored, so that they share commits
@@ -67,6 +69,8 @@ end
 -- What box:enqueue takes; nil, err when the message cannot be stored.
 local function fields_of(self, item)
   local msg, about = item.msg, {}
+  trace.begin(self.sender.options, msg)
+  about.trace = msg.trace
   local body, file = stored.body(msg, spool_of(self))
   item.file = body and file
   if body == nil then
@@ -138,13 +142,20 @@ local function reject(self, item, err)
   item.err.outcome = "rejected"
 end
 
+local function tell_dead(self, item)
+  local msg, err = item.msg, item.err
+  events.write("info", "sender", "rejected", "a dead letter: " .. events.reason(msg, err),
+    events.result(events.of(self.sender.name, msg), err))
+  ending.tell(self.sender, "rejected", msg, err)
+end
+
 -- "rejected", or nil, err.
 local function accept_dead(self, item)
   item.fields = prepare_dead(self, item)
   local state, err = self.service.box:enqueue(item.fields)
   if state == "accepted" then
     state, err = bury(self, item)
-    if state then ending.tell(self.sender, "rejected", item.msg, item.err) end
+    if state then tell_dead(self, item) end
   end
   return state and "rejected", err
 end
@@ -158,9 +169,8 @@ local function accept(self, item)
     metrics.accepted(self.sender.name)
     self.service:wake(self.sender.name)
   end
-  if core.log.enabled "debug" and state then
-    core.log.write("debug", "sender", ("%s: message %s is %s"):format(self.sender.name,
-      item.msg.id, state))
+  if state and events.enabled("debug", "sender") then
+    events.write("debug", "sender", state, state, events.of(self.sender.name, item.msg))
   end
   if state or not of_message[err.code] then return state, err end
   reject(self, item, err)

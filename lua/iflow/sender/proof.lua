@@ -10,9 +10,9 @@
 -- That a log is missing only proves something where it would have been found: evidence.lua.
 
 local clock = require "iflow.clock"
-local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local evidence = require "iflow.sender.evidence"
 local message_log = require "iflow.message_log"
 local new_semaphore = require "iflow.semaphore"
@@ -65,8 +65,8 @@ local function tell(sender, err)
     return
   end
   sender.log_told = { code = err.code, at = now }
-  core.log.write("warn", "sender", ("%s: the message log cannot decide: %s"):format(sender.name,
-    tostring(err)))
+  events.write("warn", "sender", "log_failed", "the message log cannot decide: " .. tostring(err),
+    events.result(events.of(sender.name), err))
 end
 
 -- Asking ---------------------------------------------------------------------------------------

@@ -77,7 +77,8 @@ end
 
 local function line_of(name, msg, err, at, stored)
   local fields = { id = msg.id, headers = next(msg.headers) and msg.headers or nil,
-    content_type = msg.content_type, source = next(msg.source) and msg.source or nil }
+    content_type = msg.content_type, source = next(msg.source) and msg.source or nil,
+    trace = msg.trace }
   local line = { sender = name, outcome = err.outcome, message = fields,
     error = { code = err.code, message = err.message, status = err.status,
       message_id = err.message_id } }
@@ -206,7 +207,8 @@ local function entry_of(path, number, text)
   local wrong = mistake_in(without_nulls(line), without_nulls(fields))
   if wrong then return nil, bad_line(path, number, wrong) end
   local ok, msg = pcall(message.new, { id = fields.id, data = fields.data, body = body_of(fields),
-    headers = fields.headers, content_type = fields.content_type, source = fields.source })
+    headers = fields.headers, content_type = fields.content_type, source = fields.source,
+    trace = fields.trace })
   if not ok then return nil, bad_line(path, number, (tostring(msg):gsub("^[^:]*:%d+: ", ""))) end
   if msg.data == nil and msg.body == nil then
     return nil, bad_line(path, number, "the message has neither 'data' nor 'body'")

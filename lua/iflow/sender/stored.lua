@@ -12,6 +12,7 @@ local core = require "iflow.core"
 local definition = require "iflow.sender.definition"
 local errors = require "iflow.error"
 local message = require "iflow.message"
+local trace = require "iflow.trace"
 
 local stored = {}
 
@@ -140,7 +141,8 @@ function stored.message(row)
   if body == nil then body = "" end
   if about.no_body then body = nil end
   return message.new { id = row.id, data = about.data, body = body, headers = row.headers,
-    content_type = row.content_type, source = row.source, attempt = row.attempts }
+    content_type = row.content_type, source = row.source, attempt = row.attempts,
+    trace = trace.is(about.trace) and about.trace or nil }
 end
 
 return stored

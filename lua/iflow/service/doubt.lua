@@ -15,6 +15,7 @@ local core = require "iflow.core"
 local duration = require "iflow.duration"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local evidence = require "iflow.sender.evidence"
 local new_semaphore = require "iflow.semaphore"
 local proof = require "iflow.sender.proof"
@@ -66,10 +67,11 @@ end
 local words = { delivered = "delivered", rejected = "rejected",
   retryable = "ready again, since it may be sent again" }
 
-local function log(sender, row, outcome, err)
-  core.log.write(outcome == "delivered" and "info" or "warn", "service",
-    ("%s: message %s was in doubt and is %s%s"):format(sender.name, row.id, words[outcome],
-      err and ": " .. tostring(err) or ""))
+local function log(sender, row, outcome, answer, err)
+  local fields = events.of(sender.name, row, { attempt = row.attempts, outcome = outcome })
+  events.write(outcome == "delivered" and "info" or "warn", "service", "decided",
+    ("was in doubt and is %s%s"):format(words[outcome],
+      err and ": " .. events.reason(row, err) or ""), events.result(fields, answer or err))
 end
 
 -- Writes the decision down and tells of it: true | nil, err of the outbox.
@@ -87,7 +89,7 @@ local function write(self, sender, row, msg, answer, err)
   end
   if not changed then return nil, failure end
   if changed == 0 then return true end
-  log(sender, row, outcome, err)
+  log(sender, row, outcome, answer, err)
   if outcome ~= "retryable" then
     self.service:tell(sender.name, row.id, answer, err)
     ending.tell(sender, outcome, msg, answer or err)
@@ -102,8 +104,9 @@ local function later(self, sender, row, err)
   local wait = math.min(known and known.wait * 2 or AGAIN, AGAIN_MAX)
   self.undecided[row.number] = { at = clock.monotonic() + wait, wait = wait }
   if known then return end
-  core.log.write("warn", "service", ("%s: message %s stays in doubt, the log is asked again in %s: "
-    .. "%s"):format(sender.name, row.id, duration.text(wait), tostring(err)))
+  events.write("warn", "service", "undecided", ("stays in doubt, the log is asked again in %s: %s")
+    :format(duration.text(wait), events.reason(row, err)), events.result(events.of(sender.name, row,
+    { attempt = row.attempts, wait = wait }), err))
 end
 
 local function resolve(self, sender, row, entry)
@@ -191,7 +194,8 @@ local function run(self)
   while true do
     local ok, err = xpcall(turn, describe, self)
     if not ok and errors.is(err) and err.code == "task.canceled" then error(err, 0) end
-    if not ok then core.log.write("error", "service", "messages in doubt: " .. tostring(err)) end
+    if not ok then events.write("error", "service", "failed", "messages in doubt: "
+      .. tostring(err), {}) end
     clock.sleep(INTERVAL)
   end
 end

@@ -11,6 +11,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local is_removed = require("iflow.service.files.identity").is_removed
 local new_folder = require "iflow.service.files.folder"
 local open_memory = require "iflow.service.files.memory"
@@ -27,8 +28,9 @@ running.__index = running
 -- Files that a trigger of the service has taken: where patterns overlap, the first one has it.
 local claims = setmetatable({}, { __mode = "k" })
 
-function running:log(level, text, ...)
-  core.log.write(level, "files", ("%s: %s"):format(self.trigger.name, text:format(...)))
+--- A line of the log; path: of the file it is about, or nil.
+function running:log(level, event, path, text, ...)
+  events.write(level, "files", event, text:format(...), { files = self.trigger.name, file = path })
 end
 
 -- Waiting -----------------------------------------------------------------------------------------
@@ -57,7 +59,9 @@ end
 
 --- Nothing can be taken: says so once, and waits longer every time.
 function running:trouble(reason)
-  if self.why ~= reason then self:log("error", "nothing can be taken: %s", reason) end
+  if self.why ~= reason then
+    self:log("error", "paused", nil, "nothing can be taken: %s", reason)
+  end
   self.why = reason
   self.again = math.min((self.again or AGAIN / 2) * 2, AGAIN_MAX)
   self.calm = true
@@ -66,7 +70,7 @@ function running:trouble(reason)
 end
 
 function running:no_trouble()
-  if self.why then self:log("info", "files are taken again") end
+  if self.why then self:log("info", "resumed", nil, "files are taken again") end
   self.why, self.again = nil, nil
 end
 
@@ -109,9 +113,10 @@ local function tell_problem(self, folder, err)
   if folder.problem == text then return end
   folder.problem = text
   if err then
-    self:log("error", "%s; looking again every %s", text, duration.text(self.options.rescan))
+    self:log("error", "paused", nil, "%s; looking again every %s", text,
+      duration.text(self.options.rescan))
   else
-    self:log("info", "%s can be read again", folder.path)
+    self:log("info", "resumed", nil, "%s can be read again", folder.path)
   end
 end
 
@@ -178,7 +183,7 @@ local function work(self)
     local ok, err = xpcall(round, errors.handler "system.internal", self)
     if not ok and errors.is(err) and err.code == "task.canceled" then error(err, 0) end
     if not ok then
-      core.log.write("debug", "files", tostring(errors.is(err) and err.traceback or err))
+      self:log("debug", "failed", nil, "%s", tostring(errors.is(err) and err.traceback or err))
       self:trouble(tostring(err))
     end
   end

@@ -20,6 +20,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local due = require "iflow.schedule.due"
 local duration = require "iflow.duration"
+local events = require "iflow.events"
 local metrics = require "iflow.service.metrics"
 local note = require "iflow.service.job_note"
 local perform = require "iflow.service.job_run"
@@ -33,8 +34,11 @@ local AGAIN_MAX = 100    -- runs that asked for another attempt
 local keeper = {}
 keeper.__index = keeper
 
-function keeper:log(level, text, ...)
-  core.log.write(level, "job", ("%s: %s"):format(self.job.name, text:format(...)))
+--- A line of the log; run: the one it is about, or nil.
+function keeper:log(level, event, run, text, ...)
+  local fields = { job = self.job.name, attempt = run and run.attempt }
+  if run and run.ended then fields.seconds = run.ended - run.began end
+  events.write(level, "job", event, text:format(...), fields)
 end
 
 --- A time for the log, by the clock of the job's zone.
@@ -78,8 +82,8 @@ end
 function keeper:save()
   local ok, err = note.write(self.box, self.job, self.kept)
   if not ok and not self.failing then
-    self:log("error", "the outbox cannot note its runs, so none begins until it can: %s",
-      tostring(err))
+    self:log("error", "outbox_failed", nil,
+      "the outbox cannot note its runs, so none begins until it can: %s", tostring(err))
   end
   self.failing, self.dirty = not ok, not ok
   return ok
@@ -103,7 +107,8 @@ local function drop(self, run, why)
     return
   end
   metrics.job_left_out(self.job.name)
-  self:log("warn", "the run planned for %s is left out: %s", self:time(run.planned), why)
+  self:log("warn", "left_out", run, "the run planned for %s is left out: %s",
+    self:time(run.planned), why)
 end
 
 -- New runs while another goes on: by the option overlap. Whether they are to be queued.
@@ -137,7 +142,8 @@ function keeper:take_planned(now)
   if self.last ~= found.last then self.dirty = true end
   self.last, self.next = found.last, found.next
   if found.dropped then
-    self:log("warn", "more runs were missed than are made up for; the older ones are left out")
+    self:log("warn", "left_out", nil,
+      "more runs were missed than are made up for; the older ones are left out")
   end
   if #found.runs == 0 or self.worker and not self:overlapped(found.runs) then return end
   for _, run in ipairs(found.runs) do
@@ -170,8 +176,9 @@ end
 function keeper:ask_again(run, wait)
   local again = self.kept.again
   if #again >= AGAIN_MAX then
-    self:log("warn", "more than %d runs ask to be run again; the one planned for %s is given up",
-      AGAIN_MAX, self:time(table.remove(again, 1).planned))
+    self:log("warn", "left_out", nil,
+      "more than %d runs ask to be run again; the one planned for %s is given up", AGAIN_MAX,
+      self:time(table.remove(again, 1).planned))
   end
   again[#again + 1] = { at = clock.now() + wait, wait = wait, planned = run.planned,
     missed = run.missed, attempt = run.attempt + 1 }
@@ -210,8 +217,8 @@ end
 local function tell_killed(self)
   local killed = self.kept.running
   if not killed then return end
-  self:log("error", "the run planned for %s, begun at %s, was cut off when the service was killed; "
-    .. "it is not begun again", self:time(killed.planned),
+  self:log("error", "killed", nil, "the run planned for %s, begun at %s, was cut off when the "
+    .. "service was killed; it is not begun again", self:time(killed.planned),
     self:time(killed.began or killed.planned))
   self.result = { planned = killed.planned, outcome = "killed" }
   self.kept.running, self.dirty = nil, true
@@ -273,7 +280,7 @@ return function(job, box)
   local self = setmetatable({ job = job, box = box, queue = {}, naps = {} }, keeper)
   local kept, err = note.read(box, job)
   if not kept and err.code == "outbox.corrupt" then
-    self:log("error", "%s; it begins anew", tostring(err))
+    self:log("error", "failed", nil, "%s; it begins anew", tostring(err))
     kept, err = { again = {} }, nil
   end
   if not kept then return nil, err end

@@ -25,7 +25,7 @@ end
 local function give_way(keeper)
   if keeper.job.schedule.missed == "all" then return end
   for _, entry in ipairs(keeper.kept.again) do
-    keeper:log("info", "the run planned for %s gives way to the next one",
+    keeper:log("info", "left_out", entry, "the run planned for %s gives way to the next one",
       keeper:time(entry.planned))
   end
   keeper.kept.again = {}
@@ -46,8 +46,8 @@ local function begin(keeper, run)
   if not keeper:save_surely() then return false end
   metrics.job_began(keeper.job, run)
   local late = run.missed and run.late and (", made up for %s late"):format(duration.text(run.late))
-  keeper:log("info", "the run planned for %s begins%s%s", keeper:time(run.planned), late or "",
-    run.attempt > 1 and (", attempt %d"):format(run.attempt) or "")
+  keeper:log("info", "begins", run, "the run planned for %s begins%s%s", keeper:time(run.planned),
+    late or "", run.attempt > 1 and (", attempt %d"):format(run.attempt) or "")
   return true
 end
 
@@ -73,19 +73,20 @@ local function judge(keeper, run, done)
 end
 
 local words = {
-  fine = { "info", "the run planned for %s has ended after %s%s" },
-  again = { "warn", "the run planned for %s ended after %s and is run again after %s" },
-  canceled = { "warn", "the run planned for %s was cancelled after %s: %s" },
-  failed = { "error", "the run planned for %s failed after %s: %s" },
+  fine = { "info", "ended", "the run planned for %s has ended after %s%s" },
+  again = { "warn", "again", "the run planned for %s ended after %s and is run again after %s" },
+  canceled = { "warn", "canceled", "the run planned for %s was cancelled after %s: %s" },
+  failed = { "error", "failed", "the run planned for %s failed after %s: %s" },
 }
 
 -- A text of several lines is one line in the log; where it was raised is for those who look closer.
 local function tell(keeper, run, outcome, reason)
-  local level, text = table.unpack(words[outcome])
+  local level, event, text = table.unpack(words[outcome])
+  run.ended = clock.now()
   local brief = (reason or ""):match "^(.-)\nstack traceback:" or reason or ""
-  keeper:log(level, text, keeper:time(run.planned), duration.text(clock.now() - run.began),
-    (brief:gsub("%s*\n%s*", "; ")))
-  if brief ~= reason and reason then keeper:log("debug", "%s", reason) end
+  keeper:log(level, event, run, text, keeper:time(run.planned),
+    duration.text(run.ended - run.began), (brief:gsub("%s*\n%s*", "; ")))
+  if brief ~= reason and reason then keeper:log("debug", "failed", run, "%s", reason) end
   return brief
 end
 

@@ -10,6 +10,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local guard = require "iflow.guard"
 local new_attempt = require "iflow.service.attempt"
 local new_waiters = require "iflow.waiters"
@@ -92,8 +93,9 @@ function pump:pause(err)
   self.pauses = self.pauses + 1
   local seconds = math.min(PAUSE * 2 ^ (self.pauses - 1), PAUSE_MAX)
   self.paused = { until_ = clock.monotonic() + seconds, error = err }
-  core.log.write("error", "service", ("%s: nothing can be delivered, again in %s: %s"):format(
-    self.sender.name, duration.text(seconds), tostring(err)))
+  events.write("error", "service", "paused", ("nothing can be delivered, again in %s: %s"):format(
+    duration.text(seconds), tostring(err)), events.result(events.of(self.sender.name, nil,
+    { wait = seconds }), err))
   cancel_waiting(self)
   self:wake()
   self.service:changed()
@@ -102,7 +104,8 @@ end
 --- A message came as far as the endpoint: the credentials and the configuration are well.
 function pump:fine()
   if self.pauses == 0 then return end
-  core.log.write("warn", "service", self.sender.name .. ": messages are delivered again")
+  events.write("warn", "service", "resumed", "messages are delivered again",
+    events.of(self.sender.name))
   self.pauses, self.paused = 0, nil
   self:wake()
 end
@@ -160,8 +163,8 @@ end
 
 --- The outbox itself fails: waits a little.
 function pump:trouble(err)
-  core.log.write("error", "service", ("%s: the outbox gives out no messages: %s"):format(
-    self.sender.name, tostring(err)))
+  events.write("error", "service", "outbox_failed", "the outbox gives out no messages: "
+    .. tostring(err), events.of(self.sender.name, nil, { code = err.code, wait = DISK_PAUSE }))
   clock.sleep(DISK_PAUSE)
 end
 
@@ -201,8 +204,8 @@ function pump:fly(flight)
   if ok then return ended(self, flight) end
   if is_canceled(err) then error(err, 0) end -- stop says what becomes of it
   err = errors.wrap(err, "script.failed")
-  core.log.write("error", "service", ("%s: %s: %s%s"):format(self.sender.name, flight.msg:where(),
-    tostring(err), err.traceback or ""))
+  events.write("error", "service", "failed", tostring(err) .. (err.traceback or ""),
+    events.of(self.sender.name, flight.msg, { code = err.code, attempt = flight.row.attempts + 1 }))
   settle.broken(self, flight, err)
   ended(self, flight)
 end

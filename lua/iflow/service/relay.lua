@@ -4,6 +4,7 @@
 local answers = require "iflow.service.relay.answers"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local new_request = require("iflow.service.relay.request").of
 local routes = require "iflow.service.relay.route"
 
@@ -212,8 +213,8 @@ function prepared:commit()
   found.running, found.routes[o.path], found.options = found.running + 1, route, o
   if self.identity then found.server:set_identity(self.identity) end
   local address = o.address.text:gsub("%d+$", tostring(found.server:port()))
-  core.log.write("info", "relay", ("%s: listens on %s://%s%s"):format(trigger.name,
-    o.cert and "https" or "http", address, o.path))
+  events.write("info", "relay", "listening", ("listens on %s://%s%s"):format(
+    o.cert and "https" or "http", address, o.path), { relay = trigger.name })
   route.running = setmetatable({ service = self.service, listener = found, route = route,
     address = address }, running)
   return route.running

@@ -7,6 +7,7 @@ local duration = require "iflow.duration"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
 local metrics = require "iflow.service.metrics"
+local events = require "iflow.events"
 local guard = require "iflow.guard"
 
 local settle = {}
@@ -16,16 +17,19 @@ local BROKEN = 60           -- seconds until a message is tried again that broke
 
 -- Words for the log ------------------------------------------------------------------------------
 
-local function log(pump, level, flight, text, ...)
-  if not core.log.enabled(level) then return end
-  core.log.write(level, "service", ("%s: message %s, attempt %d %s"):format(pump.sender.name,
-    flight.row.id, flight.row.attempts + 1, text:format(...)))
+-- One line. result: the answer or the error; more: fields besides, a table of its own.
+local function log(pump, level, flight, event, text, result, more)
+  if not events.enabled(level, "service") then return end
+  local fields = events.of(pump.sender.name, flight.msg, more)
+  fields.id, fields.attempt = flight.row.id, flight.row.attempts + 1
+  fields.seconds = flight.began and core.task.now() - flight.began
+  events.write(level, "service", event, text, events.result(fields, result))
 end
 
-local function log_delivered(pump, flight, answer)
-  if not core.log.enabled "info" then return end
-  log(pump, "info", flight, "delivered%s%s", answer.status and ", status " .. answer.status or "",
-    answer.message_id and ", log " .. answer.message_id or "")
+-- The same of an error, whose text follows.
+local function log_failed(pump, level, flight, event, text, err, more)
+  text = ("%s: %s"):format(text, events.reason(flight.row, err))
+  log(pump, level, flight, event, text, err, more)
 end
 
 -- Writing ----------------------------------------------------------------------------------------
@@ -39,9 +43,8 @@ local function write(pump, flight, method, outcome)
     local box = pump.service.box
     local changed, err = box[method](box, flight.row, outcome)
     if changed then return end
-    core.log.write("error", "service", ("%s: the outbox does not take that message %s is %s, again "
-      .. "in %s: %s"):format(pump.sender.name, flight.row.id, method, duration.text(wait),
-      tostring(err)))
+    log_failed(pump, "error", flight, "outbox_failed", ("the outbox does not take that it is %s, "
+      .. "again in %s"):format(method, duration.text(wait)), err, { wait = wait })
     clock.sleep(wait)
     wait = math.min(wait * 2, MOST)
   end
@@ -60,26 +63,27 @@ local function delivered(pump, flight, answer)
   write(pump, flight, "delivered", { began = flight.began, status = answer.status,
     message_id = id and id ~= "" and #id <= 512 and id or nil })
   metrics.arrived(pump.sender.name, flight.row.created)
-  log_delivered(pump, flight, answer)
+  log(pump, "info", flight, "delivered", "delivered", answer)
   tell(pump, flight, "delivered", answer)
 end
 
 local function rejected(pump, flight, err)
   write(pump, flight, "rejected", { began = flight.began, error = err })
-  log(pump, "warn", flight, "%s: %s", err.outcome == "retryable"
-    and "failed, its retries are used up" or "rejected", tostring(err))
+  log_failed(pump, "warn", flight, "rejected", err.outcome == "retryable"
+    and "failed, its retries are used up" or "rejected", err)
   tell(pump, flight, err.outcome or "rejected", nil, err)
 end
 
 local function later(pump, flight, err, wait, counts)
   write(pump, flight, "retry", { began = flight.began, error = err,
     not_before = clock.now() + wait, attempted = counts })
-  log(pump, "warn", flight, "failed, again in %s: %s", duration.text(wait), tostring(err))
+  log_failed(pump, "warn", flight, "retry", "failed, again in " .. duration.text(wait), err,
+    { wait = wait })
 end
 
 local function in_doubt(pump, flight, err)
   write(pump, flight, "in_doubt", { began = flight.began, error = err })
-  log(pump, "warn", flight, "in doubt: %s", tostring(err))
+  log_failed(pump, "warn", flight, "in_doubt", "in doubt", err)
   tell(pump, flight, "in_doubt", nil, err)
 end
 
@@ -92,8 +96,8 @@ end
 
 -- The disk did not take that the attempt begins.
 local function not_started(pump, flight, err)
-  core.log.write("error", "service", ("%s: message %s waits, the outbox does not take that its "
-    .. "attempt begins: %s"):format(pump.sender.name, flight.row.id, tostring(err)))
+  log_failed(pump, "error", flight, "outbox_failed", "it waits, the outbox does not take that its "
+    .. "attempt begins", err, { wait = MOST })
   clock.sleep(MOST)
   give_back(pump, flight)
 end
@@ -159,9 +163,8 @@ function settle.interrupted(pump, flight)
     ok, err = box:release(flight.row)
   end
   if ok then return end
-  core.log.write("error", "service", ("%s: the outbox does not take what became of message %s, "
-    .. "which was %s when the service was stopped: %s"):format(pump.sender.name, flight.row.id,
-    flight.phase, tostring(err)))
+  log_failed(pump, "error", flight, "outbox_failed", ("the outbox does not take what became of it; "
+    .. "it was %s when the service was stopped"):format(flight.phase), err)
 end
 
 --- Of a flight that failed by a mistake of ours or of a callback: it is tried again later, or is in
@@ -180,8 +183,7 @@ function settle.broken(pump, flight, err)
     return later(pump, flight, err, BROKEN, true)
   end)
   if ok then return end
-  core.log.write("error", "service", ("%s: %s: %s"):format(pump.sender.name, flight.msg:where(),
-    tostring(failure)))
+  log_failed(pump, "error", flight, "failed", "it cannot be written what became of it", failure)
 end
 
 return settle

@@ -5,6 +5,7 @@
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
+local events = require "iflow.events"
 local message = require "iflow.message"
 local join = require "iflow.join"
 local new_semaphore = require "iflow.semaphore"
@@ -20,15 +21,18 @@ local AGAIN, AGAIN_MAX = 1, 30 -- seconds, when the outbox fails
 local running = {}
 running.__index = running
 
-function running:log(level, text, ...)
-  core.log.write(level, "stdin", ("%s: %s"):format(self.trigger.name, text:format(...)))
+-- fields: of the event, a table of its own.
+function running:log(level, event, text, fields)
+  fields = fields or {}
+  fields.stdin = self.trigger.name
+  events.write(level, "stdin", event, text, fields)
 end
 
 -- One line ---------------------------------------------------------------------------------------
 
 local function refuse(self, number, err)
   self.rejected = self.rejected + 1
-  self:log("error", "line %d: %s", number, tostring(err))
+  self:log("error", "rejected", tostring(err), { line = number })
 end
 
 -- Stored, or a dead letter: true; nil, err.
@@ -60,7 +64,8 @@ local function enqueue(self, line, number)
       return refuse(self, number, more)
     end
     if self.why ~= more.message then
-      self:log("error", "line %d waits: %s", number, more.message)
+      self:log("error", "retry", "the line waits: " .. more.message,
+        { line = number, code = more.code, wait = pause })
     end
     self.why = more.message
     clock.sleep(pause)
@@ -75,7 +80,8 @@ local function call(self, line, number)
     first, second = target.call(self.trigger.options.run, line)
     local later = verdict.of(first) == "retry_after"
     if later then
-      self:log("warn", "line %d: again after %s", number, duration.text(first.wait))
+      self:log("warn", "retry", "again after " .. duration.text(first.wait),
+        { line = number, wait = first.wait })
       clock.sleep(first.wait)
     end
   until not later
@@ -106,7 +112,7 @@ local function take_lines(self, reader)
   while true do
     local line, number, err = reader:next()
     if line == nil then
-      if number then self:log("error", "%s", tostring(number)) end
+      if number then self:log("error", "failed", tostring(number)) end
       return
     elseif not line then
       refuse(self, number, err)
@@ -134,7 +140,7 @@ local function work(self)
     take_lines(self, reader)
     piece, err = read(self)
   end
-  if err then self:log("error", "%s", tostring(err)) end
+  if err then self:log("error", "failed", tostring(err)) end
   if not self.stopping then
     reader:finish()
     take_lines(self, reader)
@@ -161,7 +167,8 @@ local function run(self)
   work(self)
   if self.stopping then return end
   self.ended = true
-  self:log("info", "the input has ended: %d lines, %d rejected", self.lines, self.rejected)
+  self:log("info", "ended", ("the input has ended: %d lines, %d rejected"):format(self.lines,
+    self.rejected))
   self.ending = core.task.spawn(end_service, self)
 end
 
@@ -181,7 +188,9 @@ function running:stop(limit)
   self.task:cancel()
   self.task:join()
   self.input:close()
-  if left > 0 then self:log("error", "%d lines that were read could not be stored", left) end
+  if left > 0 then
+    self:log("error", "failed", ("%d lines that were read could not be stored"):format(left))
+  end
 end
 
 --- { lines = handed on, rejected =, ended = whether the input has, why = lines wait, or nil }

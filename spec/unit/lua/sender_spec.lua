@@ -179,7 +179,7 @@ describe("sender:send", function()
     local _, err = s:send "b"
     assert.equal("rejected", err.outcome)
     assert.same({ "a200", "b500" }, told)
-    assert.matches("on_rejected failed for .*never mind", core.log.captured())
+    assert.matches("on_rejected failed: .*never mind", core.log.captured())
     s:close()
   end))
 

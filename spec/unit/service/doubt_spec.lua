@@ -168,7 +168,7 @@ describe("the resolver of a service", function()
     clock:advance "30s"
     local first = w.asked
     assert.is_true(first > 0)
-    assert.matches("message a stays in doubt", core.log.captured())
+    assert.matches("stays in doubt.* id=a", core.log.captured())
     clock:advance "10m"
     local some = w.asked - first
     clock:advance "10m"

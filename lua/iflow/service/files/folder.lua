@@ -39,7 +39,9 @@ local function keep_watching(self, path)
   local watcher, err = file.watch(path)
   self.inode, self.device = stat.inode, stat.device
   if not watcher then
-    if not self.unwatched then self.log("warn", "%s; looking every %s", err.message, self.every) end
+    if not self.unwatched then
+      self.log("warn", "unwatched", nil, "%s; looking every %s", err.message, self.every)
+    end
     self.unwatched = true
     return
   end
@@ -104,7 +106,7 @@ function folder:look(now)
 end
 
 --- Which files: those in the directory `path` that match one of `patterns`. settle, every: seconds;
--- changed(): is called when something happens there; log(level, text, …).
+-- changed(): is called when something happens there; log(level, event, path, text, …).
 return setmetatable(folder, { __call = function(_, given)
   given.seen = {}
   return setmetatable(given, folder)

@@ -37,18 +37,18 @@ local function explain(self, entry, path)
     to_do = ("%s; then move it back to %s"):format(to_do, entry.path:match "^(.*)/" .. "/")
   end
   local ok, err = place.explain(path, entry.path, sent, entry.reason or "unknown", to_do)
-  if not ok then self:log("warn", "%s", tostring(err)) end
+  if not ok then self:log("warn", "failed", entry.path, "%s", tostring(err)) end
 end
 
 local function moved(self, entry, path)
   self:forget(entry.path)
   if entry.to == "done" then
     self.taken = self.taken + 1
-    self:log((entry.rejected or 0) > 0 and "warn" or "info", "%s: %s; moved to %s", entry.path,
-      entry.text or "handed over before", path)
+    self:log((entry.rejected or 0) > 0 and "warn" or "info", "taken", entry.path,
+      "%s; moved to %s", entry.text or "handed over before", path)
   else
     self.failed = self.failed + 1
-    self:log("error", "%s: %s; moved to %s", entry.path, entry.reason or "failed", path)
+    self:log("error", "rejected", entry.path, "%s; moved to %s", entry.reason or "failed", path)
     explain(self, entry, path)
   end
 end
@@ -56,8 +56,8 @@ end
 local function move_later(self, entry, why)
   entry.pause = math.min((entry.pause or MOVE_AGAIN / 2) * 2, MOVE_MAX)
   entry.at = clock.monotonic() + entry.pause
-  self:log("error", "%s: %s; it is not sent again, and moved when that is possible", entry.path,
-    why)
+  self:log("error", "not_moved", entry.path,
+    "%s; it is not sent again, and moved when that is possible", why)
 end
 
 -- Moves what was handed over to where it belongs, or remembers to try again.
@@ -65,7 +65,7 @@ local function move(self, entry)
   local now, err = identity.look_at(entry.path)
   local comparison = now and identity.compare(entry, now)
   if comparison == "other" or not now and identity.is_removed(entry) then
-    self:log("warn", "%s: %s; it was removed before it could be moved", entry.path,
+    self:log("warn", "removed", entry.path, "%s; it was removed before it could be moved",
       entry.text or entry.reason or "handed over")
     return self:forget(entry.path)
   end
@@ -103,7 +103,7 @@ end
 
 local function entry_to(self, entry, result)
   local ok, err = self.memory:hand_over(entry, result)
-  if not ok then self:log("warn", "%s: %s", entry.path, err.message) end
+  if not ok then self:log("warn", "failed", entry.path, "%s", err.message) end
   move(self, entry)
 end
 
@@ -112,7 +112,7 @@ local function postpone(self, file, result)
   if result.all then return self:trouble(result.reason) end
   self.delayed[file.path] = { at = clock.monotonic() + result.wait,
     tries = (file.tries or 0) + (result.tried and 1 or 0) }
-  self:log("warn", "%s: %s; taken again after %s", file.path, result.reason,
+  self:log("warn", "retry", file.path, "%s; taken again after %s", result.reason,
     duration.text(result.wait))
 end
 
@@ -144,7 +144,7 @@ local function hand_on(self, file, entry)
   if result.to == "later" then return postpone(self, file, result) end
   self:no_trouble()
   if result.to == "gone" then
-    return self:log("warn", "%s: it was removed before it could be read", file.path)
+    return self:log("warn", "removed", file.path, "it was removed before it could be read")
   end
   entry_to(self, entry, result)
 end

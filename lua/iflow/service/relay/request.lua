@@ -2,12 +2,14 @@
 
 local request = {}
 
--- Never handed on: what concerns the connection, the relay's own access, or the body's framing.
+-- Never handed on: what concerns the connection, the relay's own access, or the body's framing; a
+-- trace goes on in a way of its own.
 local never = {}
 for _, name in ipairs { "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
   "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "host", "content-length",
   "content-type", "expect", "authorization", "x-api-key", "cookie", "origin", "accept-encoding",
-  "access-control-request-method", "access-control-request-headers" } do
+  "access-control-request-method", "access-control-request-headers", "traceparent",
+  "tracestate" } do
   never[name] = true
 end
 

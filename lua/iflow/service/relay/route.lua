@@ -5,12 +5,14 @@ local answers = require "iflow.service.relay.answers"
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local events = require "iflow.events"
 local guard = require "iflow.guard"
 local intake = require "iflow.service.relay.intake"
 local new_message = require("iflow.message").new
 local new_waiters = require "iflow.waiters"
 local requests = require "iflow.service.relay.request"
 local stored = require "iflow.sender.stored"
+local trace = require "iflow.trace"
 local verdict = require "iflow.verdict"
 
 local route = {}
@@ -38,8 +40,8 @@ end
 
 -- Log ------------------------------------------------------------------------------------------
 
--- A line for the first of a kind, then one a minute with how many there were.
-local function complain(self, kind, text)
+-- A line for the first of a kind, then one a minute with how many there were. fields: more of it.
+local function complain(self, kind, event, text, fields)
   local now = clock.monotonic()
   local seen = self.complaints[kind]
   if seen and now - seen.at < COMPLAIN_EVERY then
@@ -48,13 +50,15 @@ local function complain(self, kind, text)
   end
   local before = seen and seen.more > 0 and (" (and %d more like it)"):format(seen.more) or ""
   self.complaints[kind] = { at = now, more = 0 }
-  core.log.write("warn", "relay", ("%s: %s%s"):format(self.name, text, before))
+  fields = fields or {}
+  fields.relay = self.name
+  events.write("warn", "relay", event, text .. before, fields)
 end
 
 local function refused(self, request, answer)
   self.counts.refused = self.counts.refused + 1
-  complain(self, "refused " .. answer.status, ("a %s from %s is refused with %d"):format(
-    request.method, request.peer, answer.status))
+  complain(self, "refused " .. answer.status, "refused", ("a %s from %s is refused with %d"):format(
+    request.method, request.peer, answer.status), { status = answer.status })
   return answer
 end
 
@@ -124,10 +128,10 @@ local function chosen(self, request)
   if sender and sender.options then return sender end
   self.counts.failed = self.counts.failed + 1
   if ok then
-    complain(self, "no sender", ("the function 'sender' returned %s, which is no sender"):format(
-      tostring(name)))
+    complain(self, "no sender", "failed",
+      ("the function 'sender' returned %s, which is no sender"):format(tostring(name)))
   else
-    complain(self, "sender failed", "the function 'sender' failed: " .. tostring(name))
+    complain(self, "sender failed", "failed", "the function 'sender' failed: " .. tostring(name))
   end
   return nil, answers.refuse(500, "script.failed", "no sender was found; the relay's log says why")
 end
@@ -150,6 +154,12 @@ local function size_of(headers)
   return size
 end
 
+-- A client's trace goes on; one that is not valid is replaced by a new one.
+local function trace_of(request)
+  local given = request.headers.traceparent
+  return given and (trace.parse(given, request.headers.tracestate) or trace.make()) or nil
+end
+
 -- The fields of the message besides its body; or nil and the answer.
 local function fields_of(self, request, sender)
   local id_header = id_header_of(sender):lower()
@@ -170,7 +180,7 @@ local function fields_of(self, request, sender)
     return nil, answers.refuse(431, "headers_too_large",
       ("the headers that go on have at most %d bytes"):format(HEADERS_MAX))
   end
-  return { id = id, headers = headers, content_type = kind }
+  return { id = id, headers = headers, content_type = kind, trace = trace_of(request) }
 end
 
 -- Durable --------------------------------------------------------------------------------------
@@ -181,23 +191,27 @@ local function state_of(self, sender, id)
   return list and list[1] and list[1].state
 end
 
-local function count(self, result)
+local function count(self, sender, msg, result)
   local counts = self.counts
   local name = result.count == 0 and result.rejected > 0 and "rejected"
     or result.state == "known" and "known" or "accepted"
   counts[name] = counts[name] + 1
-  if core.log.enabled "debug" then
-    core.log.write("debug", "relay", ("%s: message %s is %s"):format(self.name,
-      tostring(result.id), name))
+  if events.enabled("debug", "relay") then
+    local more = events.of(sender.name, msg, { relay = self.name })
+    more.id = result.id
+    events.write("debug", "relay", name, name, more)
   end
 end
 
-local function not_stored(self, err)
+local function not_stored(self, sender, msg, err)
   local answer = answers.failed(err)
   local rejected = answer.status < 500
   local name = rejected and "rejected" or "failed"
   self.counts[name] = self.counts[name] + 1
-  if not rejected then complain(self, err.code, "a message was not taken: " .. tostring(err)) end
+  if not rejected then
+    complain(self, err.code, "failed", "a message was not taken: " .. tostring(err),
+      events.of(sender.name, msg, { code = err.code }))
+  end
   return answer
 end
 
@@ -237,9 +251,10 @@ local function store(self, sender, fields)
   if self.options.wait and not makes_ids then fields.id = fields.id or core.crypto.uuid7() end
   local waiters = expect(self, sender, fields.id)
   local _ <close> = setmetatable(waiters, { __close = forget })
-  local result, err = sender:enqueue(new_message(fields), { wait = ROOM_WAIT, ids = fields.id })
-  if not result then return not_stored(self, err) end
-  count(self, result)
+  local msg = new_message(fields)
+  local result, err = sender:enqueue(msg, { wait = ROOM_WAIT, ids = fields.id })
+  if not result then return not_stored(self, sender, msg, err) end
+  count(self, sender, msg, result)
   local state = result.state == "known" and state_of(self, sender, result.id) or nil
   local answer
   if self.options.wait and has_one_open(result, state) then
