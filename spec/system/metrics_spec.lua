@@ -6,7 +6,8 @@ local process = require "spec.support.process"
 local serve = require "spec.support.serve"
 
 local JOB = [[
-iflow.every "poll" { interval = "1d", run = function() end }]]
+iflow.every "poll" { interval = "1d", run = function() end }
+iflow.every "tick" { interval = "1s", run = function() end }]]
 
 -- "name{labels}" -> value
 local function read(text)
@@ -78,6 +79,31 @@ describe("/metrics", function()
         and samples['iflow_outbox_messages{sender="orders",state="ready"}'] == 0
         and samples['iflow_outbox_oldest_age_seconds{sender="orders"}'] == 0
     end)
+  end))
+
+  it("has the runs of jobs", with_service(function(service)
+    process.wait_for("a run", function()
+      local samples = read(scrape(service))
+      return samples['iflow_job_runs_total{job="tick",outcome="fine"}'] > 0
+        and samples['iflow_job_last_success_timestamp_seconds{job="tick"}'] > 0
+        and samples['iflow_job_runs_total{job="poll",outcome="fine"}'] == 0
+    end)
+  end))
+
+  it("shows a sender whose credentials are refused", async(function()
+    local place <close> = serve.place { token = function(req)
+      req:answer(401, { ["Content-Type"] = "application/json" }, '{"error":"unauthorized"}')
+    end }
+    place:script("orders.lua", serve.SENDER)
+    place:store(1)
+    local service <close> = place:serve("orders.lua")
+    process.wait_for("the pause", function()
+      local samples = read(scrape(service))
+      return samples['iflow_sender_paused{sender="orders"}'] == 1
+        and samples.iflow_token_request_failures_total > 0 and samples.iflow_ready == 0
+        and samples['iflow_outbox_messages{sender="orders",state="ready"}'] == 1
+    end)
+    assert.equal(0, service:stop().code)
   end))
 
   it("is what promtool wants", with_service(function(service, place)
