@@ -23,6 +23,7 @@ local CONFIRMING_MAX = 1024 -- flights that wait for a confirmation; they are be
 local DISK_PAUSE = 5        -- seconds, when the outbox does not give out messages
 local PAUSE, PAUSE_MAX = 30, 300 -- seconds, when nothing of the sender can be delivered
 local MOMENT = 0.005        -- seconds; the outbox counts in milliseconds
+local LOOK = 60             -- seconds until it is found out that the machine has slept
 
 local pump = {}
 pump.__index = pump
@@ -52,7 +53,7 @@ end
 
 -- Waits for what is due then; nil: for whatever comes.
 local function rest_until(self, due)
-  return rest(self, due and math.max(0, due - clock.now()) + MOMENT)
+  return rest(self, due and math.min(math.max(0, due - clock.now()) + MOMENT, LOOK))
 end
 
 -- The end of flights ------------------------------------------------------------------------------
