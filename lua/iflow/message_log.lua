@@ -246,6 +246,22 @@ function log:error_text(message_id)
   return answer.body:sub(1, TEXT_MAX)
 end
 
+--- As sender:renew. Internal.
+function log:renew(accept)
+  local before = self.tenant
+  local tenant, err = tenants.for_api(self.options, 2)
+  if not tenant then return nil, err end
+  local ok
+  ok, err = accept(tenant)
+  if not ok or self.tenant ~= before then
+    tenant:close()
+    return ok, err
+  end
+  self.tenant = tenant
+  before:close()
+  return true
+end
+
 --- Closes its connections. May be repeated.
 function log:close()
   local tenant = self.tenant
@@ -289,7 +305,7 @@ local function new(_, options)
   local tenant, err = tenants.for_api(options, 2)
   if not tenant then return nil, err end
   local host = options.url or tenant.service_key.url or "?"
-  return setmetatable({ tenant = tenant, host = host, bucket = new_bucket(RATE),
+  return setmetatable({ tenant = tenant, options = options, host = host, bucket = new_bucket(RATE),
     timeout = options.timeout == nil and TIMEOUT or nil }, log)
 end
 

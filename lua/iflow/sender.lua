@@ -111,17 +111,21 @@ local function open_tenant(self, options)
     self.name, self.place, (tostring(tenant):gsub("^[^:]*:%d+: ", ""))) }
 end
 
---- Its tenant, opened when it is first needed: true, or nil, err.
-function sender:open()
-  if self.tenant then return true end
-  local _ <close> = self.opening:acquire()
-  if self.tenant then return true end
+local function new_tenant(self)
   local options = {}
   for _, name in ipairs(definition.for_tenant) do options[name] = self.options[name] end
   if self.options.concurrency > 64 then
     options.connections = options.connections or self.options.concurrency
   end
-  local tenant, err = open_tenant(self, options)
+  return open_tenant(self, options)
+end
+
+--- Its tenant, opened when it is first needed: true, or nil, err.
+function sender:open()
+  if self.tenant then return true end
+  local _ <close> = self.opening:acquire()
+  if self.tenant then return true end
+  local tenant, err = new_tenant(self)
   if not tenant then return nil, err end
   local log
   log, err = proof.open(self)
@@ -131,6 +135,26 @@ function sender:open()
   end
   self.tenant_base = tenant.service_key.url or ""
   self.tenant = tenant
+  return true
+end
+
+--- Reads the files of its credential anew: calls under way end with the old one, what follows has
+-- the new one. accept: function(tenant) -> true | nil, err. true; nil, err when they are no good,
+-- and nothing has changed then. Internal.
+function sender:renew(accept)
+  local _ <close> = self.opening:acquire()
+  local before = self.tenant
+  if not before then return true end
+  local tenant, err = new_tenant(self)
+  if not tenant then return nil, err end
+  local ok
+  ok, err = accept(tenant)
+  if not ok or self.tenant ~= before then -- or closed since
+    tenant:close()
+    return ok, err
+  end
+  self.tenant_base, self.tenant = tenant.service_key.url or "", tenant
+  before:close()
   return true
 end
 

@@ -174,6 +174,7 @@ local function start(self)
   if ok then ok, err = start_part(self, "doubt") end
   if ok then ok, err = start_part(self, "jobs") end
   if ok then ok, err = start_triggers(self) end
+  if ok then ok, err = start_part(self, "credentials") end
   if ok then tell_orphans(self) end
   return ok, err
 end
@@ -324,7 +325,9 @@ end
 
 --- { ready = whether messages can be delivered, why = list of what keeps it from that, senders =
 -- { name = { in_flight =, waiting =, confirming =, paused = why | nil } }, triggers = { { kind =,
--- name =, … } }, outbox = its counts, reload = { ok =, at =, error = } of the last one, or nil }.
+-- name =, … } }, credentials = of senders and relays, { { owner = "sender" | "relay", name =,
+-- kind =, path =, subject =, not_after =, loaded =, problem = why the file is not in use } },
+-- outbox = its counts, reload = { ok =, at =, error = } of the last one, or nil }.
 function service:status()
   local why, senders = {}, {}
   for name, pump in pairs(self.pumps) do
@@ -340,7 +343,9 @@ function service:status()
     if not counts then why[#why + 1] = "the outbox: " .. tostring(err) end
   end
   return { ready = self.pumping == true and #why == 0, why = why, senders = senders,
-    triggers = trigger_status(self), outbox = counts, reload = self.reload }
+    triggers = trigger_status(self), outbox = counts,
+    credentials = self.parts.credentials and self.parts.credentials:list() or {},
+    reload = self.reload }
 end
 
 return module

@@ -45,6 +45,7 @@
 local caller = require "iflow.caller"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local file_state = require "iflow.file_state"
 local suggest = require "iflow.suggest"
 
 local module = {
@@ -189,8 +190,20 @@ local function with_defaults(options, override, defaults)
   return out
 end
 
+-- The files that it is made of. What is read later (lua/iflow/service/credentials.lua) tells by
+-- their state whether they were exchanged.
+local function files_of(options)
+  local paths = {}
+  for _, name in ipairs { "service_key", "cert", "key", "pass_file", "cacert" } do
+    if type(options[name]) == "string" then paths[#paths + 1] = options[name] end
+  end
+  return paths
+end
+
 -- Options are complete; what is wrong with them is raised `level` above the caller.
 local function open(options, level)
+  local paths = files_of(options)
+  local state = file_state(paths)
   check_word(options, "grant_type_in", { body = true, query = true }, level + 1)
   check_word(options, "client_auth", { basic = true, body = true }, level + 1)
   local key, err = open_service_key(options.service_key, level + 1)
@@ -207,7 +220,8 @@ local function open(options, level)
   local handle
   handle, err = at_level(level + 1, pcall(core.tenant.new, settings))
   if not handle then return nil, err end
-  return setmetatable({ handle = handle, service_key = key }, tenant)
+  return setmetatable({ handle = handle, service_key = key, identity = identity, options = options,
+    paths = paths, state = state }, tenant)
 end
 
 local function new(_, options)

@@ -111,6 +111,13 @@ function pump:fine()
   self:wake()
 end
 
+--- The credentials were exchanged: one message is tried at once.
+function pump:renewed()
+  if not self.paused then return end
+  self.paused.until_ = clock.monotonic()
+  self:wake()
+end
+
 -- True when it is over.
 local function wait_out(self)
   local left = self.paused.until_ - clock.monotonic()

@@ -7,6 +7,7 @@ local errors = require "iflow.error"
 local events = require "iflow.events"
 local new_request = require("iflow.service.relay.request").of
 local routes = require "iflow.service.relay.route"
+local tls = require "iflow.service.relay.tls"
 
 local relay = {}
 
@@ -63,25 +64,6 @@ local function serve(self, req)
   self.tasks[task] = nil
 end
 
--- TLS: { tls =, identity =, … } for core.server, or nil, err.
-local function tls_options(o)
-  if not o.cert then return {} end
-  local passphrase, identity, roots, err
-  if o.pass_file then
-    passphrase, err = core.secret.file(o.pass_file)
-    if not passphrase then return nil, err end
-  end
-  identity, err = core.identity.open { cert = o.cert, key = o.key, passphrase = passphrase }
-  if not identity then return nil, err end
-  if not o.client_ca then return { tls = true, identity = identity } end
-  roots, err = core.cert.read(o.client_ca)
-  if not roots then return nil, err end
-  local names = {}
-  for i, certificate in ipairs(roots.certificates) do names[i] = certificate.pem end
-  return { tls = true, identity = identity, ask_client = true, ca_names = names,
-    refuse_without_eku = true, refuse_expired = true }
-end
-
 -- As long as the longest wait of the address needs.
 local function total_of(self, o)
   if o.total_timeout then return o.total_timeout end
@@ -95,8 +77,10 @@ local function total_of(self, o)
 end
 
 local function listen(self, o)
-  local server, err = tls_options(o)
-  if not server then return nil, err end
+  local read, err = tls.read(o)
+  if not read then return nil, err end
+  local server = tls.options(read)
+  self.tls = read
   server.host, server.port = o.address.host, o.address.port
   server.max_connections = o.max_connections or CONNECTIONS
   server.head_timeout, server.body_gap, server.idle_timeout = o.head_timeout, o.body_gap,
@@ -113,6 +97,18 @@ local function open_listener(service, o)
   self.server, err = listen(self, o)
   if not self.server then return nil, err end
   return self
+end
+
+--- Takes what tls.read gave for handshakes from now on; all certificates of clients are looked at
+-- again.
+function listener:set_tls(read)
+  local ok, err = self.server:set_identity(read.identity, { ca_names = read.roots })
+  if not ok then return nil, err end
+  self.tls = read
+  for _, route in pairs(self.routes) do
+    if read.roots then route.access:set_roots(read.roots) end
+  end
+  return true
 end
 
 -- A directory for large bodies, made when the first one comes.
@@ -211,7 +207,7 @@ function prepared:commit()
     route:take_over(before)
   end
   found.running, found.routes[o.path], found.options = found.running + 1, route, o
-  if self.identity then found.server:set_identity(self.identity) end
+  if self.tls then found:set_tls(self.tls) end
   local address = o.address.text:gsub("%d+$", tostring(found.server:port()))
   events.write("info", "relay", "listening", ("listens on %s://%s%s"):format(
     o.cert and "https" or "http", address, o.path), { relay = trigger.name })
@@ -228,14 +224,14 @@ function prepared:abort() let_go(self.service, self.listener) end
 function relay.prepare(trigger, service)
   local found, err = listener_of(trigger, service)
   if not found then return fail(trigger, err) end
-  local route, tls
+  local route, read
   route, err = routes.new(trigger, service, directory_of(found))
   if route and found.running > 0 then
-    tls, err = tls_options(trigger.options)
+    read, err = tls.read(trigger.options)
   end
-  if route and (tls or found.running == 0) then
+  if route and (read or found.running == 0) then
     return setmetatable({ trigger = trigger, service = service, listener = found, route = route,
-      identity = tls and tls.identity }, prepared)
+      tls = read and read.identity and read }, prepared)
   end
   let_go(service, found)
   return fail(trigger, err)

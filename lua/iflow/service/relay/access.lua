@@ -3,7 +3,9 @@
 local answers = require "iflow.service.relay.answers"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local file_state = require "iflow.file_state"
 local host_name = require("iflow.service.relay.request").host_name
+local read_roots = require("iflow.service.relay.tls").read_roots
 
 local access = {}
 access.__index = access
@@ -38,13 +40,17 @@ local function read_key(path)
   return key
 end
 
-local function read_roots(path)
-  local read, err = core.cert.read(path)
-  if not read then return nil, err end
-  local roots = {}
-  for i, certificate in ipairs(read.certificates) do roots[i] = certificate.pem end
-  if #roots == 0 then return wrong(("there is no certificate in '%s'"):format(path)) end
-  return roots
+--- The keys of the files that the options name, with paths and state (of before they were read);
+-- or nil, err.
+function access.read_keys(o)
+  local paths = o.api_key_file or {}
+  local keys = { paths = paths, state = file_state(paths) }
+  for i, path in ipairs(paths) do
+    local key, err = read_key(path)
+    if not key then return nil, err end
+    keys[i] = key
+  end
+  return keys
 end
 
 local function set_of(list)
@@ -62,19 +68,19 @@ end
 --- Reads what the checked options of a relay name: access | nil, err.
 function access.open(o)
   local self = setmetatable({ options = o, hosts = hosts_of(o), origins = set_of(o.origins),
-    keys = {}, verdicts = {}, verdict_count = 0 }, access)
-  for i, path in ipairs(o.api_key_file or {}) do
-    local key, err = read_key(path)
-    if not key then return nil, err end
-    self.keys[i] = key
-  end
-  if not o.client_ca then return self end
+    verdicts = {}, verdict_count = 0 }, access)
   local err
+  self.keys, err = access.read_keys(o)
+  if not self.keys then return nil, err end
+  if not o.client_ca then return self end
   self.subjects = o.subjects and set_of(o.subjects)
   self.roots, err = read_roots(o.client_ca)
   if not self.roots then return nil, err end
   return self
 end
+
+--- Other authorities of clients, PEM texts: what was said of certificates is forgotten.
+function access:set_roots(roots) self.roots, self.verdicts, self.verdict_count = roots, {}, 0 end
 
 -- Host and Origin -----------------------------------------------------------------------------
 

@@ -1,0 +1,51 @@
+--- Watches folders and tells when something in one of them has changed. Internal.
+--
+--   local folders = new_folders(function() … end)
+--   folders:watch { ["/etc/iflow"] = true }   -- these, and no others
+--   folders:close()
+
+local core = require "iflow.core"
+
+local folders = {}
+folders.__index = folders
+
+local function follow(self, watcher)
+  while watcher:wait() do self.changed() end
+end
+
+-- One that cannot be watched is looked at now and then, which is told at level debug.
+local function start(self, path, stat)
+  local watcher, err = core.file.watch(path)
+  self.watched[path] = { watcher = watcher, inode = stat.inode, device = stat.device }
+  if watcher then
+    core.task.spawn(follow, self, watcher)
+  else
+    core.log.write("debug", "credentials", err.message)
+  end
+end
+
+local function stop(self, path)
+  local known = self.watched[path]
+  self.watched[path] = nil
+  if known and known.watcher then known.watcher:close() end
+end
+
+--- paths: a set. A folder whose place another one has taken is watched anew.
+function folders:watch(paths)
+  for path, known in pairs(self.watched) do
+    local stat = paths[path] and core.file.stat(path)
+    if not stat or stat.inode ~= known.inode or stat.device ~= known.device then
+      stop(self, path)
+    end
+  end
+  for path in pairs(paths) do
+    local stat = not self.watched[path] and core.file.stat(path)
+    if stat then start(self, path, stat) end
+  end
+end
+
+function folders:close()
+  for path in pairs(self.watched) do stop(self, path) end
+end
+
+return function(changed) return setmetatable({ changed = changed, watched = {} }, folders) end
