@@ -42,8 +42,8 @@ function ending.concerns_all(err, options)
   return code == 2 and (of_all[kind] or kind == "url" and not varies(options)) or false
 end
 
---- The same for messages of the outbox, which had better wait than become dead letters one after the
--- other: also when the endpoint itself refuses the credentials, unless each may have its own.
+--- The same for messages of the outbox, which had better wait than become dead letters one after
+-- the other: also when the endpoint itself refuses the credentials, unless each may have its own.
 function ending.holds_all(err, options)
   local refused = err.code == "call.unauthorized" or err.code == "call.forbidden"
   return refused and not varies(options) or ending.concerns_all(err, options)
