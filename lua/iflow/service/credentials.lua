@@ -73,10 +73,12 @@ local function invalid(entry, text, at)
     hint = "put a certificate that is valid now, and its key, in its place" }
 end
 
--- Whether certificates that somebody shows are valid now.
+-- Whether certificates that somebody shows are valid now, and authorities can be read: they are at
+-- every new connection.
 local function accept(entries)
   local now = core.task.now()
   for _, entry in ipairs(entries) do
+    if entry.failure then return nil, entry.failure end
     if entry.not_before then -- the authorities have none: one of many may have run out
       if entry.not_after <= now then return invalid(entry, "expired on", entry.not_after) end
       if entry.not_before > now then return invalid(entry, "is valid from", entry.not_before) end

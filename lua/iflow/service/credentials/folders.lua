@@ -6,19 +6,25 @@
 
 local core = require "iflow.core"
 
+local QUIET = 0.25 -- seconds after an event; an outbox in the same folder changes all the time
+
 local folders = {}
 folders.__index = folders
 
 local function follow(self, watcher)
-  while watcher:wait() do self.changed() end
+  while watcher:wait() do
+    self.changed()
+    core.task.sleep(QUIET)
+  end
 end
 
 -- One that cannot be watched is looked at now and then, which is told at level debug.
 local function start(self, path, stat)
   local watcher, err = core.file.watch(path)
-  self.watched[path] = { watcher = watcher, inode = stat.inode, device = stat.device }
+  local known = { watcher = watcher, inode = stat.inode, device = stat.device }
+  self.watched[path] = known
   if watcher then
-    core.task.spawn(follow, self, watcher)
+    known.task = core.task.spawn(follow, self, watcher)
   else
     core.log.write("debug", "credentials", err.message)
   end
@@ -27,7 +33,9 @@ end
 local function stop(self, path)
   local known = self.watched[path]
   self.watched[path] = nil
-  if known and known.watcher then known.watcher:close() end
+  if not known or not known.watcher then return end
+  known.task:cancel()
+  known.watcher:close()
 end
 
 --- paths: a set. A folder whose place another one has taken is watched anew.

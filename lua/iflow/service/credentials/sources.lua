@@ -6,7 +6,7 @@
 -- nil when it is closed, renew(accept) -> true | nil, err (nothing has changed then), with
 -- accept(entries) -> true | nil, err; renewed() or nil }.
 -- An entry: { kind =, path =, files = those that belong together, subject =, not_before =,
--- not_after = }, the last three where they are known.
+-- not_after =, failure = why it cannot be read }, the last four where they are known.
 
 local access = require "iflow.service.relay.access"
 local core = require "iflow.core"
@@ -24,8 +24,10 @@ local function files(...)
   return list
 end
 
+-- An identity that a script gave may be closed by now.
 local function of_leaf(entry, identity)
-  local leaf = identity:info()
+  local ok, leaf = pcall(identity.info, identity)
+  if not ok then return entry end
   entry.subject, entry.not_before, entry.not_after = leaf.subject, leaf.not_before, leaf.not_after
   return entry
 end
@@ -33,8 +35,10 @@ end
 -- The first of the authorities that runs out; those that have do not count while others are good.
 local function authorities(kind, path)
   local entry = { kind = kind, path = path, files = { path } }
-  local read = core.cert.read(path)
+  local roots, err = tls.read_roots(path)
+  local read = roots and core.cert.read(path)
   local now = core.task.now()
+  entry.failure = err
   for _, certificate in ipairs(read and read.certificates or {}) do
     local ends, known = certificate.not_after, entry.not_after
     if not known or known <= now and ends > known or ends > now and ends < known then
