@@ -109,7 +109,7 @@ end
 
 -- Its files cannot grow beyond so many KiB.
 local function serve_on_full_disk(dir, port, kib)
-  return serve_alone(dir, port, "sh", "-c", "trap '' XFSZ; ulimit -f $1; shift; exec \"$@\"", "sh",
+  return serve_alone(dir, port, "sh", "-c", "ulimit -f $1; shift; exec \"$@\"", "sh",
     tostring(kib * 2))
 end
 

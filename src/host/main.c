@@ -207,6 +207,7 @@ int main(int argc, char **argv)
 
   protect_memory();
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to be told, no end */
   if (is_service(argc, argv)) signal(SIGHUP, SIG_IGN); /* must not end it before it can reload */
   L = luaL_newstate();
   if (L == NULL) {
