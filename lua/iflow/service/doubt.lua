@@ -113,6 +113,7 @@ local function resolve(self, sender, row, entry)
   local shown, failure = self.service.box:show(row.number)
   if not shown then return nil, failure end
   if shown.state ~= "in_doubt" then return true end
+  row.about = shown.about -- for the log
   local msg = stored.message(shown)
   remember_one(self, sender, msg)
   local err, about = attempt_of(shown, msg)
