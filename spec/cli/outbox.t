@@ -28,7 +28,8 @@ $ iflow outbox list --key c-17 --limit 1 --after 1
 ! blocked: an earlier message with their key is not through; see it with --key
 $ iflow outbox list --older-than 1h
 > no message matches
-! 1 message is delivered, not shown: see them with --state delivered
+$ iflow outbox list --reason 'no*'
+> no message matches
 $ iflow outbox list --state delivered
 > number  age…state      sender  key  attempts  status  reason  next  id
 >      6  …  delivered  orders  -           1     200  -       -     018f-6

@@ -73,9 +73,17 @@ local function print_tables(out, next_page)
   if not any then out:print "no message matches" end
 end
 
--- That there are delivered ones, when nothing else is there.
+-- That there are delivered ones that match, when nothing else does.
 local function note_delivered(out, box, args)
-  local delivered = #args.state == 0 and not args.id and assert(box:counts()).delivered or 0
+  if #args.state > 0 or args.id then return end
+  if selection.has_filter(args) then
+    local filter = selection.filter(args, { "delivered" })
+    if selection.pages(box, filter, { limit = 1 })() then
+      out:note "those that match are delivered, not shown: see them with --state delivered"
+    end
+    return
+  end
+  local delivered = assert(box:counts()).delivered
   if delivered > 0 then
     out:note(("%s delivered, not shown: see them with --state delivered"):format(
       delivered == 1 and "1 message is" or words.number(delivered) .. " messages are"))

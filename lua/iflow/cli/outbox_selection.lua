@@ -129,7 +129,8 @@ end
 
 -- What a command is about ------------------------------------------------------------------------
 
-local function has_filter(args)
+--- Whether any option chooses messages.
+function selection.has_filter(args)
   return args.sender or #args.state > 0 or args.older_than or args.newer_than or args.reason
     or args.key or args.id
 end
@@ -142,7 +143,7 @@ local function mistake_in(args, name)
     return usage("numbers or ids are given, and filters too",
       "give one of them; only --sender may stand beside an id")
   end
-  if not named and not has_filter(args) and not args.all then
+  if not named and not selection.has_filter(args) and not args.all then
     return usage("which messages? none is named",
       ("give their numbers or ids (see: iflow outbox list), filters such as --sender or --reason, "
         .. "or --all; see: iflow outbox %s --help"):format(name))
