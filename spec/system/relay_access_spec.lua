@@ -38,7 +38,7 @@ describe("a relay with an API key", function()
       assert.is_nil(tostring(seen.headers.authorization):find(OTHER, 1, true))
     end
     local log = place.log()
-    assert.is_truthy(log:find("refused with 401", 1, true))
+    assert.is_truthy(log:find("refused with 401: api_key_refused", 1, true))
     for _, key in ipairs { KEY, OTHER, "wrong" } do assert.is_nil(log:find(key, 1, true)) end
   end))
 

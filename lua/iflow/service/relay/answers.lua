@@ -24,9 +24,11 @@ local function text(value)
   return (value:gsub("[\128-\255]", "?"))
 end
 
---- A refusal before anything was stored.
+--- A refusal before anything was stored. Its code is for the log, too.
 function answers.refuse(status, code, message, headers)
-  return answers.of(status, { error = code, message = text(message) }, headers)
+  local answer = answers.of(status, { error = code, message = text(message) }, headers)
+  answer.code = code
+  return answer
 end
 
 --- Come again: 503 or 429.

@@ -57,8 +57,10 @@ end
 
 local function refused(self, request, answer)
   self.counts.refused = self.counts.refused + 1
-  complain(self, "refused " .. answer.status, "refused", ("a %s from %s is refused with %d"):format(
-    request.method, request.peer, answer.status), { status = answer.status })
+  local why = answer.code and ": " .. answer.code or ""
+  complain(self, "refused " .. answer.status .. why, "refused",
+    ("a %s from %s is refused with %d%s"):format(request.method, request.peer, answer.status, why),
+    { status = answer.status, code = answer.code })
   return answer
 end
 
