@@ -110,8 +110,9 @@ function service:changed() self.changes:wake_all(true) end
 
 -- Start -------------------------------------------------------------------------------------------
 
-local function usage(text, ...)
-  return nil, errors { code = "usage.invalid", message = text:format(...) }
+-- nil, err; hint: what the person can do.
+local function usage(message, hint)
+  return nil, errors { code = "usage.invalid", message = message, hint = hint }
 end
 
 --- Every trigger names senders that are there: true | nil, err. Internal.
@@ -120,8 +121,9 @@ function service.check_triggers(_, defined)
     local name = trigger.sender or trigger.options and trigger.options.sender
     local sender = type(name) == "string" and defined.senders[name]
     if type(name) == "string" and not (sender and sender.options) then
-      return usage("%s", suggest.message(("%s '%s' (%s): no sender '%s' is defined"):format(
-        trigger.kind, trigger.name, trigger.place, name), name, defined.names))
+      return usage(suggest.message(("%s '%s' (%s): no sender '%s' is defined"):format(
+        trigger.kind, trigger.name, trigger.place, name), name, defined.names),
+        ("correct the name, or define it: iflow.sender %q { to = … }"):format(name))
     end
   end
   return true

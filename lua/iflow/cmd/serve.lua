@@ -209,12 +209,12 @@ return {
   name = "serve",
   summary = "run the senders and triggers of scripts as a service",
   description = "Runs each SCRIPT, then starts what they define: cron and interval jobs, watched "
-    .. "directories, relays. What their triggers enqueue is kept in the outbox until it is "
-    .. "delivered, also what an earlier run left there. Runs until SIGTERM or SIGINT: then nothing "
-    .. "new is taken, what is in flight ends within the grace time, and the rest stays in the "
-    .. "outbox; a second signal ends it at once. SIGHUP reads the scripts again: what is wrong "
-    .. "with them is logged, and what was served before goes on. GET /ready at the control "
-    .. "endpoint tells whether messages can be delivered.",
+    .. "directories, relays, standard input. What their triggers enqueue is kept in the outbox "
+    .. "until it is delivered, also what an earlier run left there. Runs until SIGTERM or SIGINT: "
+    .. "then nothing new is taken, what is in flight ends within the grace time, and the rest "
+    .. "stays in the outbox; a second signal ends it at once. SIGHUP reads the scripts again: "
+    .. "what is wrong with them is logged, and what was served before goes on. GET /ready at the "
+    .. "control endpoint tells whether messages can be delivered.",
   arguments = { { "script", args = "+", help = "the Lua files; their senders and triggers share "
     .. "one outbox" } },
   options = tenants.with {
