@@ -54,7 +54,8 @@ describe("a tracestate", function()
     for i = 1, 33 do many[i] = ("k%d=v"):format(i) end
     for _, text in ipairs { "a", "=1", "a=", "A=1", "a=1,a=2", "1a=1", "a=b=c", "a b=1", "a=\1",
       "a@=1", "@a=1", "a@1b=1", "a@b@c=1", ("k"):rep(257) .. "=1", "a=" .. ("v"):rep(257),
-      "a@" .. ("s"):rep(15) .. "=1", ("t"):rep(242) .. "@s=1", "", " , ", table.concat(many, ",") } do
+      "a@" .. ("s"):rep(15) .. "=1", ("t"):rep(242) .. "@s=1", "", " , ",
+      table.concat(many, ",") } do
       assert.is_nil(state(text), text)
       assert.equal(FINE, trace.parse(FINE, text).traceparent)
     end
