@@ -7,7 +7,10 @@ local serve = require "spec.support.serve"
 
 local MANY = 1000
 
-local LIMITS = { "--script-time", "500ms", "--script-memory", "48M", "--memory", "256M" }
+-- A second is short for a loop, and long for what is well, also where everything is slow. WIDE: the
+-- defaults.
+local NARROW = { "--script-time", "1s", "--script-memory", "48M", "--memory", "256M" }
+local WIDE = {}
 
 -- A sender "good", and "bad" with these options; both get what `fill` stores.
 local function script_of(bad)
@@ -48,8 +51,9 @@ local function received(place, prefix)
   return n
 end
 
-local function words(script, ...)
-  local list = table.move(LIMITS, 1, #LIMITS, 2, { script })
+local function words(script, limits, ...)
+  limits = limits or NARROW
+  local list = table.move(limits, 1, #limits, 2, { script })
   for _, word in ipairs { ... } do list[#list + 1] = word end
   return table.unpack(list)
 end
@@ -62,12 +66,12 @@ end
 
 -- Serves such a script until the good messages are delivered and so many of bad's are "rejected",
 -- bad is "paused", or `text` was logged so often. How many of bad's messages are in each state, the
--- log, and the same of good's.
-local function misbehave(bad, text, count, times)
+-- log, and the same of good's. limits: NARROW by default.
+local function misbehave(bad, text, count, times, limits)
   local place <close> = serve.place()
   place:script("both.lua", script_of(bad))
   fill(place, count or 20)
-  local service <close> = place:serve(words "both.lua")
+  local service <close> = place:serve(words("both.lua", limits))
   process.wait_for("the good messages", function()
     return received(place, "g-") == (count or 20)
   end)
@@ -143,13 +147,13 @@ describe("errors of a script", function()
       "error(setmetatable({}, { __tostring = function() error 'no' end }))",
     ["a stack that overflows"] = "local function f() return 1 + f() end f()" } do
     it("reject the message: " .. what, async(function()
-      local bad = misbehave(to(body), "rejected", 5, 2)
+      local bad = misbehave(to(body), "rejected", 5, 2, WIDE)
       assert.equal(2, bad.rejected)
     end))
 
     it("change nothing in a callback: " .. what, async(function()
       local bad = misbehave('to = "/http/bad", on_delivered = function() ' .. body .. " end",
-        "on_delivered failed", 5, 2)
+        "on_delivered failed", 5, 2, WIDE)
       assert.equal(2, bad.delivered)
     end))
   end
@@ -216,7 +220,7 @@ describe("modules of scripts", function()
     place:with_box(function(box)
       assert(box:enqueue { sender = "a", id = "m-1", body = "x", headers = {} })
     end)
-    local service <close> = place:serve(words("a/main.lua", "b/main.lua"))
+    local service <close> = place:serve(words("a/main.lua", NARROW, "b/main.lua"))
     assert.same({ "a", "a2", "b", "b2" }, service.started.senders)
     process.wait_for("the stop", function() return service:log():find "script.limit" end)
     assert.equal(0, service:stop().code)

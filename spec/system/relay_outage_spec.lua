@@ -97,7 +97,9 @@ local function serve_alone(dir, port, ...)
     createdate = "2026-05-04T08:00:00.000Z" } }))
   dir:write("orders.lua", SCRIPT:format(dir:file "key.json", "/dev/null", port))
   local words = { ... }
-  words.env = { TMPDIR = dir.path } -- what a kill leaves goes with the directory
+  -- What a kill leaves goes with the directory; what is freed counts as free for sanitizers, too.
+  words.env = { TMPDIR = dir.path,
+    ASAN_OPTIONS = (os.getenv "ASAN_OPTIONS" or "") .. ":quarantine_size_mb=1" }
   for _, word in ipairs { process.iflow, "serve", dir:file "orders.lua", "--outbox",
     dir:file "outbox.db" } do
     words[#words + 1] = word
