@@ -16,11 +16,13 @@ local level
 
 local function begin()
   fresh.begin()
+  core.log.format "json" -- which has the names of events
   level = core.log.level "info"
 end
 
 local function finish()
   core.log.level(level)
+  core.log.format "text"
   fresh.finish()
 end
 

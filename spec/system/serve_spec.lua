@@ -231,6 +231,16 @@ describe("the outbox of a service", function()
     end
   end))
 
+  it("is opened once, also when a script enqueues while the service starts", async(function()
+    local place <close> = serve.place()
+    place:script("early.lua", SENDER .. [[
+      for i = 1, 3 do iflow.spawn(function() assert(iflow.sender "orders":enqueue(i .. "")) end) end
+    ]])
+    local service <close> = place:serve "early.lua"
+    wait_delivered(place, 3)
+    assert.equal(0, service:stop().code)
+  end))
+
   it("is looked at for messages whose sender no script defines any more", async(function()
     local place <close> = serve.place()
     place:script("renamed.lua", (SENDER:gsub('"orders"', '"sales"')))

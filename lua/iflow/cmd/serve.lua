@@ -7,6 +7,7 @@ local guard = require "iflow.guard"
 local new_control = require "iflow.service.control"
 local new_reloads = require "iflow.cli.reloading"
 local new_systemd = require "iflow.service.systemd"
+local new_semaphore = require "iflow.semaphore"
 local new_waiters = require "iflow.waiters"
 local outboxes = require "iflow.cli.outbox"
 local registry = require "iflow.registry"
@@ -30,7 +31,9 @@ end
 -- Opened when the first message is to be stored, or when the scripts have run: wrong scripts leave
 -- no file behind.
 local function maker(args, running, defined)
+  local opening = new_semaphore(1) -- a task that the scripts have started may ask, too
   return function()
+    local _ <close> = opening:acquire()
     if running.service then return running.service end
     local box, err = boxes.open { path = running.path, durability = args.durability,
       max_messages = args.max_messages, max_bytes = args.max_bytes, retention = args.retention }
