@@ -139,8 +139,8 @@ box.retry = changes "retry"
 --- Sent, but nobody knows what became of it.
 box.in_doubt = changes "in_doubt"
 --- By an operator: a message that is rejected, in doubt or waits for its time is ready at once (or
--- at outcome.not_before), keeps its id, and has as many attempts as a new one. One message may get a
--- new body, with body and headers.
+-- at outcome.not_before), keeps its id, and has as many attempts as a new one. One message may get
+-- a new body, with body and headers.
 function box:requeue(what, outcome)
   if not (outcome and outcome.body) then return self.handle:change("requeue", what, outcome) end
   local about, err = describe(outcome)
