@@ -164,7 +164,7 @@ describe("standard input of iflow serve", function()
         iflow.stdin { sender = "orders" } ]],
         '{"a":1}\n{bad\n' .. ("x"):rep(1024 * 1024 + 1) .. '\n{"a":2}\n')
       assert.equal(1, result.code, result.err) -- there is a dead letter
-      assert.is_truthy(result.err:find("line 3", 1, true))
+      assert.is_truthy(result.err:find('"line":3', 1, true), result.err)
       place:with_box(function(box)
         assert.same({ 2, 1 }, { box:counts().delivered, box:counts().rejected })
         local dead = box:list { state = "rejected", bodies = true }[1]

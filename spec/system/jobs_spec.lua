@@ -88,8 +88,8 @@ describe("jobs of a service", function()
       end }]])
     local service <close> = place:serve("jobs.lua", "--log-format", "text")
     process.wait_for("some runs", function()
-      local _, failed = service:log():gsub("raises: [^\n]* failed after [^\n]*oops", "")
-      local _, ended = service:log():gsub("spawns: [^\n]* has ended", "")
+      local _, failed = service:log():gsub("failed after [^\n]*oops[^\n]* job=raises", "")
+      local _, ended = service:log():gsub("has ended [^\n]*job=spawns", "")
       return failed >= 2 and ended >= 2
     end)
     assert.is_truthy(service:log():find "error serve: a task of a script failed: [^\n]*a child\n")
@@ -137,7 +137,7 @@ describe("jobs of a service that was killed", function()
     assert(os.remove(place.dir:file "hold"))
     local service <close> = place:serve "jobs.lua"
     wait_lines(place, "end", 2)
-    assert.is_truthy(service:log():find "job: the run planned for [^\n]* was cut off",
+    assert.is_truthy(service:log():find "the run planned for [^\n]* was cut off",
       service:log())
     assert.equal(0, service:stop().code)
     local begun = lines(place, "begin")

@@ -17,7 +17,9 @@ local SCRIPT = [[
 local iflow = require "iflow"
 iflow.sender "orders" {
   service_key = %q, cacert = %q, to = "/http/orders", token_cache = false,
-  retry = iflow.retry { first = "500ms", max = "5s", attempts = 20 },
+  -- The tenant may be back a moment before its flow is.
+  retry = iflow.retry { first = "500ms", max = "5s", attempts = 20,
+    on = { 404, 429, "5xx", "connect", "timeout", "token.unavailable" } },
   order_by = function(msg) return msg.id:match "^[^-]+" end,
 }
 iflow.relay { listen = "127.0.0.1:%d", path = "/orders", sender = "orders", max_body = 1 << 30 }
