@@ -277,7 +277,8 @@ describe("iflow outbox", function()
         "--again", "again.jsonl", "--dry-run", dir = dir.path }
       assert.equal(0, result.code, result.err)
       assert.is_truthy(result.out:find('\n{"order":4714}\n', 1, true))
-      assert.is_truthy(result.out:find('\n{"order":4715,"qty":"x7"}\n', 1, true))
+      local last = core.json.decode(result.out:match '\n({[^\n]*4715[^\n]*})\n')
+      assert.same({ order = 4715, qty = "x7" }, last)
       assert.is_truthy(result.out:find("018f-5", 1, true))
     end)
 
