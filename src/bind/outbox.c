@@ -42,6 +42,7 @@ struct box {
 struct asking {
   struct ifl_wait wait;
   struct ifl_outbox_request *r;
+  lua_KFunction answered; /* pushes what came of it */
   bool submitted, done;
 };
 
@@ -82,6 +83,17 @@ static struct asking *new_asking(lua_State *L, int idx, enum ifl_outbox_kind kin
   return a;
 }
 
+/* The request goes at once, not when its userdata is collected: lists may be large, and a finalizer
+ * does not run where the stack of a script has just overflowed. */
+static int answered_k(lua_State *L, int status, lua_KContext ctx)
+{
+  struct asking *a = (struct asking *)ctx;
+  int n = a->answered(L, status, ctx);
+  ifl_outbox_request_free(a->r);
+  a->r = NULL;
+  return n;
+}
+
 /* The request's userdata must be on the stack. */
 static int ask(lua_State *L, struct box *b, struct asking *a, lua_KFunction k)
 {
@@ -89,7 +101,8 @@ static int ask(lua_State *L, struct box *b, struct asking *a, lua_KFunction k)
   ifl_wait_begin(L, &a->wait);
   if (ifl_outbox_submit(b->h, a->r, on_done, a, &err) < 0) return ifl_pusherror(L, &err);
   a->submitted = true;
-  return ifl_await(L, &a->wait, (lua_KContext)a, k);
+  a->answered = k;
+  return ifl_await(L, &a->wait, (lua_KContext)a, answered_k);
 }
 
 static char *copy(lua_State *L, const char *s, size_t n)
