@@ -128,7 +128,9 @@ local function tell(args, out, box, survey, changed)
   end
 end
 
-local function retry_many(args, out)
+-- Calls fn(held, chosen, survey) with what the words name, while the outbox is held: what it
+-- returned; nil, err.
+local function with_chosen(args, out, fn)
   local held <close>, err = hold(args)
   if not held then return nil, err end
   local chosen, ok
@@ -138,32 +140,30 @@ local function retry_many(args, out)
   if not ok then return nil, err end
   local survey = chosen:survey()
   warn(out, survey)
-  if args.dry_run then
-    return lists.dry_run(out, chosen, survey, "sent again", { would_be_sent = survey.total,
-      states = survey.states, older_than_90_days = survey.old })
-  end
-  ok, err = consent(args, out, held, survey)
-  if not ok then return nil, err end
-  tell(args, out, held.box, survey, requeue_all(held, chosen, args.rate,
-    survey.total))
+  return fn(held, chosen, survey)
+end
+
+local function retry_many(args, out)
+  return with_chosen(args, out, function(held, chosen, survey)
+    if args.dry_run then
+      return lists.dry_run(out, chosen, survey, "sent again", { would_be_sent = survey.total,
+        states = survey.states, older_than_90_days = survey.old })
+    end
+    local ok, err = consent(args, out, held, survey)
+    if not ok then return nil, err end
+    tell(args, out, held.box, survey, requeue_all(held, chosen, args.rate, survey.total))
+  end)
 end
 
 -- One, edited -------------------------------------------------------------------------------------
 
 -- The message with its body, after all questions; nil, err.
 local function fetch(args, out)
-  local held <close>, err = hold(args)
-  if not held then return nil, err end
-  local chosen, ok
-  chosen, err = selection.new(held, args, STATES, "retry")
-  if not chosen then return nil, err end
-  ok, err = check_named(chosen)
-  if not ok then return nil, err end
-  local survey = chosen:survey()
-  warn(out, survey)
-  ok, err = consent(args, out, held, survey)
-  if not ok then return nil, err end
-  return held.box:show(chosen.named[1].number)
+  return with_chosen(args, out, function(held, chosen, survey)
+    local ok, err = consent(args, out, held, survey)
+    if not ok then return nil, err end
+    return held.box:show(chosen.named[1].number)
+  end)
 end
 
 -- While somebody edits, the outbox is not held; it may have gone on.

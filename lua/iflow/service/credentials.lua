@@ -133,7 +133,7 @@ end
 
 -- Everything is as it was read.
 local function settled(source, known)
-  known.pending, known.refused = nil, nil
+  known.seen, known.refused = nil, nil
   if not known.problem then return end
   mark(known, nil)
   write("info", source, "credentials_restored", "the credential files are again those in use")
@@ -144,7 +144,7 @@ local function look_at(self, source, held, again)
   local known = memory_of(self, source, held)
   local state, now = file_state(held.paths), clock.monotonic()
   if state == held.state then return settled(source, known) end
-  if state ~= known.pending then known.pending, known.since = state, now end
+  if state ~= known.seen then known.seen, known.since = state, now end
   local left = known.since + SETTLE - now
   if left > 0 then return left end
   if state == known.refused and not again then return nil end
