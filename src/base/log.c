@@ -45,7 +45,14 @@ bool ifl_log_set_module(struct ifl_log *log, const char *module, enum ifl_level 
   return true;
 }
 
-/* text is writable, and wiped by the caller: it is what was there before redaction. */
+/* Redacted, and without blanks and line ends at its end. */
+static size_t clean(char *text, size_t n)
+{
+  n = ifl_log_redact(text, n);
+  while (n > 0 && strchr(" \r\n\t", text[n - 1]) != NULL && text[n - 1] != '\0') n--;
+  return n;
+}
+
 static void write_line(struct ifl_log *log, struct ifl_log_line *line)
 {
   char out[IFL_LOG_LINE_MAX];
@@ -64,7 +71,7 @@ void ifl_log_write(struct ifl_log *log, enum ifl_level level, const char *module
   int len = vsnprintf(text, sizeof text, fmt, ap);
   va_end(ap);
   size_t n = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
-  struct ifl_log_line line = { level, module, text, ifl_log_flatten(text, n), NULL, 0 };
+  struct ifl_log_line line = { level, module, text, clean(text, n), NULL, 0 };
   write_line(log, &line);
   ifl_wipe(text, sizeof text);
 }
@@ -76,7 +83,7 @@ void ifl_log_event(struct ifl_log *log, enum ifl_level level, const char *module
   if (!ifl_log_on(log, level, module)) return;
   if (n > sizeof copy) n = sizeof copy;
   memcpy(copy, text, n);
-  struct ifl_log_line line = { level, module, copy, ifl_log_flatten(copy, n), fields, nfields };
+  struct ifl_log_line line = { level, module, copy, clean(copy, n), fields, nfields };
   write_line(log, &line);
   ifl_wipe(copy, sizeof copy);
 }

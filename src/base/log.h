@@ -21,6 +21,7 @@ struct ifl_log {
   struct ifl_log_module modules[IFL_LOG_MODULES];
   size_t nmodules;
   bool json;     /* a JSON object a line (RFC 8259) instead of text */
+  bool color;    /* text with the colours of a terminal */
   bool priority; /* "<4>" and so on before each line, as systemd's journal takes it: sd-daemon(3) */
   void (*sink)(void *payload, const char *line, size_t n); /* NULL: standard error */
   void *payload;
@@ -40,9 +41,9 @@ bool ifl_log_on(const struct ifl_log *log, enum ifl_level level, const char *mod
 /* Gives a module a level of its own. False: there are too many, or the name is too long. */
 bool ifl_log_set_module(struct ifl_log *log, const char *module, enum ifl_level level);
 
-/* Writes, when the level is on, "2026-05-04T08:15:30.123Z debug http: text\n", or the same as a JSON
- * object with time, level, module and message. The text passes ifl_log_redact and loses control
- * characters; what is too long is cut. */
+/* Writes, when the level is on, "2026-05-04T08:15:30.123Z info  http:        text\n", or the same as
+ * a JSON object with time, level, module and message. The text passes ifl_log_redact; control
+ * characters are escaped ("\n", "\u001b"); what is too long is cut. */
 void ifl_log_write(struct ifl_log *log, enum ifl_level level, const char *module, const char *fmt,
                    ...) __attribute__((format(printf, 4, 5)));
 /* The same with fields: " sender=orders attempt=2" after the text, or members of the object. A value

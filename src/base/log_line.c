@@ -1,5 +1,5 @@
-/* log_line.c -- see log_line.h. Text for people, JSON objects for machines, with or without the
- * priority that systemd's journal takes. */
+/* log_line.c -- see log_line.h. Text for people, in columns and on a terminal in colours; JSON objects
+ * for machines; both with or without the priority that systemd's journal takes. */
 #include "base/log_line.h"
 
 #include "base/clock.h"
@@ -17,18 +17,9 @@ struct out {
 static const char *const names[] = { "error", "warn", "info", "debug", "trace" };
 static const char *const priorities[] = { "<3>", "<4>", "<6>", "<7>", "<7>" }; /* syslog(3) */
 
-size_t ifl_log_flatten(char *s, size_t n)
-{
-  n = ifl_log_redact(s, n);
-  for (size_t i = 0; i < n; i++) {
-    unsigned char c = (unsigned char)s[i];
-    if (c < 0x20 || c == 0x7f) s[i] = ' ';
-    if (c == 0xc2 && i + 1 < n && (unsigned char)s[i + 1] >= 0x80 && (unsigned char)s[i + 1] < 0xa0)
-      s[i] = s[i + 1] = ' ';
-  }
-  while (n > 0 && s[n - 1] == ' ') n--;
-  return n;
-}
+/* Of the level, and for what one reads second: time and fields. */
+static const char *const colours[] = { "\x1b[1;31m", "\x1b[33m", "\x1b[32m", "\x1b[2m", "\x1b[2m" };
+static const char dim[] = "\x1b[2m", plain[] = "\x1b[0m";
 
 static bool put(struct out *o, const char *s, size_t n)
 {
@@ -43,28 +34,54 @@ static bool put_text(struct out *o, const char *s)
   return put(o, s, strlen(s));
 }
 
-/* A JSON string; bytes that are no UTF-8 become U+FFFD. The text is flat. */
-static bool put_json(struct out *o, const char *s, size_t n)
+static bool is_control(const char *s, size_t len)
 {
-  bool fits = put_text(o, "\"");
+  unsigned char c = (unsigned char)s[0];
+  return c < 0x20 || c == 0x7f || (len == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0);
+}
+
+/* A control character as JSON and Lua write it; bytes that are no UTF-8 become U+FFFD. */
+static bool put_escape(struct out *o, const char *s, size_t len)
+{
+  static const char short_forms[] = "\n\r\t", letters[] = "nrt";
+  char text[8];
+  const char *found = strchr(short_forms, s[0]);
+  if (len == 0) return put_text(o, "\xef\xbf\xbd");
+  if (s[0] != '\0' && found != NULL)
+    snprintf(text, sizeof text, "\\%c", letters[found - short_forms]);
+  else
+    snprintf(text, sizeof text, "\\u%04x", (unsigned char)s[len - 1]); /* of C1 the same number */
+  return put_text(o, text);
+}
+
+/* One line, and nothing that a terminal obeys. quoted: the inside of a JSON string. */
+static bool put_flat(struct out *o, const char *s, size_t n, bool quoted)
+{
+  bool fits = true;
   while (n > 0 && fits) {
     size_t len = ifl_utf8_char(s, n);
-    if (len == 0) fits = put_text(o, "\xef\xbf\xbd");
-    else if (*s == '"' || *s == '\\') fits = put_text(o, "\\") && put(o, s, 1);
+    if (len == 0 || is_control(s, len)) fits = put_escape(o, s, len);
+    else if (quoted && (*s == '"' || *s == '\\')) fits = put_text(o, "\\") && put(o, s, 1);
     else fits = put(o, s, len);
     len = len == 0 ? 1 : len;
     s += len;
     n -= len;
   }
-  return fits && put_text(o, "\"");
+  return fits;
+}
+
+static bool put_json(struct out *o, const char *s, size_t n)
+{
+  return put_text(o, "\"") && put_flat(o, s, n, true) && put_text(o, "\"");
 }
 
 /* A value in text: in quotes when it would not be seen where it ends. */
 static bool put_value(struct out *o, const char *s, size_t n)
 {
-  bool plain = n > 0;
-  for (size_t i = 0; i < n && plain; i++) plain = strchr(" \"=", s[i]) == NULL;
-  return plain ? put(o, s, n) : put_json(o, s, n);
+  bool simple = n > 0;
+  for (size_t i = 0; i < n && simple; i++)
+    simple = (unsigned char)s[i] > ' ' && strchr("\"=", s[i]) == NULL;
+  return simple ? put_flat(o, s, n, false) : put_json(o, s, n);
 }
 
 static bool put_field(struct out *o, const struct ifl_log *log, const struct ifl_log_field *f)
@@ -72,7 +89,7 @@ static bool put_field(struct out *o, const struct ifl_log *log, const struct ifl
   char value[IFL_LOG_VALUE_MAX];
   size_t n = f->n < sizeof value ? f->n : sizeof value;
   memcpy(value, f->value, n);
-  n = ifl_log_flatten(value, n);
+  n = ifl_log_redact(value, n);
   bool fits = put_text(o, log->json ? ",\"" : " ") && put_text(o, f->name) &&
               put_text(o, log->json ? "\":" : "=");
   if (fits && f->bare) fits = put(o, value, n);
@@ -92,32 +109,46 @@ static void put_fields(struct out *o, const struct ifl_log *log, const struct if
   }
 }
 
-/* The text leaves room for the fields, so it always fits. */
-static void put_event(struct out *o, const struct ifl_log *log, const struct ifl_log_line *line)
+static void put_object(struct out *o, const struct ifl_log *log, const struct ifl_log_line *line,
+                       const char *when)
 {
-  char when[25], head[128];
-  ifl_clock_iso8601(when, ifl_clock_wall_ms());
+  char head[128];
   snprintf(head, sizeof head,
-           log->json ? "{\"time\":\"%s\",\"level\":\"%s\",\"module\":\"%.32s\"" : "%s %s %.32s: ",
-           when, names[line->level], line->module);
+           "{\"time\":\"%s\",\"level\":\"%s\",\"module\":\"%.32s\",\"message\":", when,
+           names[line->level], line->module);
   put_text(o, head);
-  if (!log->json) {
-    put(o, line->text, line->n);
-    put_fields(o, log, line);
-    return;
-  }
-  put_text(o, ",\"message\":");
   put_json(o, line->text, line->n);
   put_fields(o, log, line);
   o->max++; /* the place that was kept for it */
   put_text(o, "}");
 }
 
+static void put_columns(struct out *o, const struct ifl_log *log, const struct ifl_log_line *line,
+                        const char *when)
+{
+  char head[128], module[IFL_LOG_MODULE_MAX + 1];
+  const char *colour = log->color ? colours[line->level] : "", *faint = log->color ? dim : "";
+  const char *end = log->color ? plain : "";
+  snprintf(module, sizeof module, "%.31s:", line->module);
+  snprintf(head, sizeof head, "%s%s%s %s%-5s%s %-12s ", faint, when, end, colour,
+           names[line->level], end, module);
+  put_text(o, head);
+  put_flat(o, line->text, line->n, false);
+  if (line->nfields == 0) return;
+  put_text(o, faint);
+  put_fields(o, log, line);
+  o->max += sizeof plain; /* the place that was kept for it */
+  put_text(o, end);
+}
+
 size_t ifl_log_line(char *out, const struct ifl_log *log, const struct ifl_log_line *line)
 {
-  struct out o = { out, 0, IFL_LOG_LINE_MAX - 2 };
+  struct out o = { out, 0, IFL_LOG_LINE_MAX - 1 - sizeof plain };
+  char when[25];
+  ifl_clock_iso8601(when, ifl_clock_wall_ms());
   if (log->priority) put_text(&o, priorities[line->level]);
-  put_event(&o, log, line);
+  if (log->json) put_object(&o, log, line, when);
+  else put_columns(&o, log, line, when);
   out[o.n++] = '\n';
   return o.n;
 }

@@ -6,9 +6,9 @@
 
 #define IFL_LOG_TEXT_MAX  8192 /* longer texts are cut; a cut secret is redacted like a whole one */
 #define IFL_LOG_VALUE_MAX 512  /* of a field */
-#define IFL_LOG_LINE_MAX  32768 /* room for all of it, whatever has to be escaped */
+#define IFL_LOG_LINE_MAX  65536 /* room for the text, whatever has to be escaped, and for fields */
 
-/* An event whose text is redacted and flat. */
+/* An event whose text is redacted. */
 struct ifl_log_line {
   enum ifl_level level;
   const char *module;
@@ -20,8 +20,5 @@ struct ifl_log_line {
 
 /* Writes the line with its newline to out (IFL_LOG_LINE_MAX bytes); returns its length. */
 size_t ifl_log_line(char *out, const struct ifl_log *log, const struct ifl_log_line *line);
-/* One line, and nothing a terminal obeys: redacts, and makes blanks of control characters (C1 in
- * UTF-8 too); blanks at the end go. Returns the new length. */
-size_t ifl_log_flatten(char *text, size_t n);
 
 #endif

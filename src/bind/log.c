@@ -4,10 +4,10 @@
  *   log.level("debug", "http")         -- sets that of one module; nothing is returned
  *   log.enabled("trace" [, "http"])    -- whether a line of this level would be written
  *   log.write("info", "sender", text [, { sender = "orders", attempt = 2 }])
- *                                      -- fields: texts, numbers, booleans, in the order of their
- *                                         names, 16 at most; names of a-z and _
- *   log.format("json" [, priority])    -- or "text"; priority: lines begin as systemd's journal
- *                                         takes them
+ *                                      -- fields: texts, numbers, booleans, 16 at most; names of
+ *                                         a-z and _; those of events first, the others by name
+ *   log.format("json" [, priority])    -- or "text", or "color": text for a terminal; priority:
+ *                                         lines begin as systemd's journal takes them
  *   log.capture(true)                  -- for tests: keeps lines in memory instead of writing them
  *   log.captured()                     -- what was kept since the last call, as one string       */
 #include "base/buffer.h"
@@ -70,9 +70,11 @@ static int f_enabled(lua_State *L)
 
 static int f_format(lua_State *L)
 {
-  static const char *const formats[] = { "text", "json", NULL };
+  static const char *const formats[] = { "text", "json", "color", NULL };
   struct ifl_log *log = log_of(L);
-  log->json = luaL_checkoption(L, 1, NULL, formats) == 1;
+  int format = luaL_checkoption(L, 1, NULL, formats);
+  log->json = format == 1;
+  log->color = format == 2;
   log->priority = lua_toboolean(L, 2);
   return 0;
 }
@@ -83,9 +85,22 @@ static bool fine_name(const char *s)
   return n > 0 && s[n] == '\0';
 }
 
-static int by_name(const void *a, const void *b)
+/* Whose event it is, which message, how it went; in this order, so that the eye finds them. */
+static size_t rank(const char *name)
+{
+  static const char *const first[] = { "event",      "sender",   "relay",   "files",   "stdin",
+                                       "job",        "endpoint", "id",      "attempt", "status",
+                                       "message_id", "code",     "seconds", "wait",    "trace_id" };
+  size_t i = 0;
+  while (i < sizeof first / sizeof *first && strcmp(first[i], name) != 0) i++;
+  return i;
+}
+
+static int by_rank(const void *a, const void *b)
 {
   const struct ifl_log_field *x = a, *y = b;
+  size_t i = rank(x->name), j = rank(y->name);
+  if (i != j) return i < j ? -1 : 1;
   return strcmp(x->name, y->name);
 }
 
@@ -110,7 +125,7 @@ static size_t collect(lua_State *L, int idx, struct ifl_log_field *fields)
     lua_insert(L, -3); /* below key and value */
     lua_pop(L, 1);
   }
-  qsort(fields, n, sizeof *fields, by_name);
+  qsort(fields, n, sizeof *fields, by_rank);
   return n;
 }
 

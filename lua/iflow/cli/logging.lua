@@ -44,14 +44,20 @@ local function is_journal()
     and stat.inode == math.tointeger(inode)
 end
 
+-- https://no-color.org: whatever the value, unless it is empty.
+local function wants_color()
+  return (os.getenv "NO_COLOR" or "") == "" and (os.getenv "TERM" or "dumb") ~= "dumb"
+end
+
 --- Puts the words in force. args: log_level, log_format ("text", "json", "auto": text for a person,
--- JSON objects for everything else).
+-- JSON objects for everything else). On a terminal text has colours.
 function logging.start(args)
   local level, modules = parse(args.log_level)
   core.log.level(level)
   for module, value in pairs(modules) do core.log.level(value, module) end
-  local format = args.log_format
-  if format == "auto" then format = core.file.is_terminal(2) and "text" or "json" end
+  local format, terminal = args.log_format, core.file.is_terminal(2)
+  if format == "auto" then format = terminal and "text" or "json" end
+  if format == "text" and terminal and wants_color() then format = "color" end
   core.log.format(format, is_journal())
 end
 

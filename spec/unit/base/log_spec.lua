@@ -17,7 +17,7 @@ end)
 local function written(text)
   log.captured()
   log.write("info", "spec", text)
-  return (log.captured():gsub("^%S+ info spec: ", ""):gsub("\n$", ""))
+  return (log.captured():gsub("^%S+ info  spec:        ", ""):gsub("\n$", ""))
 end
 
 local function same(expected, text) assert.equal(expected, written(text), text) end
@@ -26,7 +26,7 @@ describe("a log line", function()
   it("has time, level and module", function()
     log.write("warn", "net", "hello")
     assert.is_truthy(log.captured():find(
-      "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ warn net: hello\n$"))
+      "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ warn  net:         hello\n$"))
   end)
 
   it("is written when its level is on", function()
@@ -38,8 +38,9 @@ describe("a log line", function()
   end)
 
   it("is one line, and nothing a terminal obeys", function()
-    same("a  b [31mc", "a\r\nb\27[31mc")
-    same("a    b", "a\1\127\194\155b")
+    same([[a\r\nb\u001b[31mc]], "a\r\nb\27[31mc")
+    same([[a\u0000\u0001\u007f\u009bb]], "a\0\1\127\194\155b")
+    same("a\u{FFFD}b", "a\155b")
     same("ä", "ä\n\n")
   end)
 
@@ -61,9 +62,9 @@ describe("in a log line there is no", function()
   end)
 
   it("header with credentials among others", function()
-    same("GET / HTTP/1.1  Host: a  AUTHORIZATION: ***  Accept: */*",
+    same([[GET / HTTP/1.1\r\nHost: a\r\nAUTHORIZATION: ***\r\nAccept: */*]],
       "GET / HTTP/1.1\r\nHost: a\r\nAUTHORIZATION: Bearer abc\r\nAccept: */*\r\n\r\n")
-    same("Cookie: ***  Host: a", "Cookie: a=b;\r\n\tc=d\r\nHost: a")
+    same([[Cookie: ***\r\nHost: a]], "Cookie: a=b;\r\n\tc=d\r\nHost: a")
     same('headers["Authorization"] = ***', 'headers["Authorization"] = "Basic abc"')
   end)
 
@@ -158,11 +159,11 @@ describe("fields of an event", function()
 
   after_each(function() log.format "text" end)
 
-  it("stand behind the text, in the order of their names", function()
+  it("stand behind the text: those of events in their order, then the others", function()
     local line = event("rejected", { status = 400, sender = "orders", id = "a b", again = false,
-      empty = "", quoted = '"=' })
-    assert.is_truthy(line:find(' warn sender: rejected again=false empty="" id="a b" '
-      .. 'quoted="\\"=" sender=orders status=400\n$'))
+      empty = "", quoted = '"=\n', event = "rejected", attempt = 2 })
+    assert.is_truthy(line:find(' warn  sender:      rejected sender=orders id="a b" attempt=2 '
+      .. 'status=400 again=false empty="" quoted="\\"=\\n"\n$'))
   end)
 
   it("are members of an object in JSON", function()
@@ -173,7 +174,7 @@ describe("fields of an event", function()
     assert.is_truthy(value.time:find "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$")
     value.time, value.nan = nil, nil
     assert.same({ level = "warn", module = "sender", message = 'a "text" \\ with \u{FFFD}',
-      status = 400, id = "x y", fine = true }, value)
+      status = 400, id = "x\ny", fine = true }, value)
   end)
 
   it("have no secrets in them, in either form", function()
@@ -185,13 +186,26 @@ describe("fields of an event", function()
     end
   end)
 
+  it("are in colours on a terminal, and what it obeys is escaped there, too", function()
+    log.format "color"
+    local line = event("a\27[2J", { sender = "b\27[2J" })
+    assert.equal(2, select(2, line:gsub("\\u001b%[2J", "")))
+    assert.is_truthy(line:find "^\27%[2m%S+\27%[0m \27%[33mwarn \27%[0m sender: ")
+    assert.is_truthy(line:find "\27%[0m\n$")
+  end)
+
   it("are cut and left out, and the line stays whole", function()
     log.format "json"
     local fields = {}
     for i = 1, 20 do fields[("f"):rep(i)] = ("\xff"):rep(10000) end
     local value = assert(json.decode(event(("\xff"):rep(10000), fields)))
     assert.is_true(#value.message > 8000)
-    assert.is_nil(value.ffffffffffffffffffff)
+    local count = 0
+    for name, text in pairs(value) do
+      if name:find "^f+$" then count = count + #text end
+    end
+    assert.equal(16 * 512 * #"\u{FFFD}", count)
+    assert.is_truthy(event(("\1"):rep(10000), { fine = "yes" }):find '"fine":"yes"}\n$')
   end)
 
   it("are plain values with plain names", function()

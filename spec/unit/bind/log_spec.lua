@@ -18,7 +18,7 @@ describe("log", function()
   it("writes a line of time, level, module and text", function()
     log.level "info"
     log.write("info", "sender", "sent 3")
-    assert.matches("^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ info sender: sent 3\n$",
+    assert.matches("^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ info  sender:      sent 3\n$",
       log.captured())
     assert.equal("", log.captured())
   end)
@@ -27,7 +27,7 @@ describe("log", function()
     assert.equal("string", type(log.level "warn"))
     log.write("info", "x", "quiet")
     log.write("error", "x", "loud")
-    assert.matches("^[^\n]*error x: loud\n$", log.captured())
+    assert.matches("^[^\n]*error x:           loud\n$", log.captured())
     assert.equal("warn", log.level "trace")
     assert.is_true(log.enabled "debug")
     log.level "error"

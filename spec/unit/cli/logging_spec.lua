@@ -37,7 +37,7 @@ describe("the log of a command", function()
   end
 
   it("is text, of the modules that it is asked for", function()
-    assert.is_truthy(log_of {}:find "^%S+ debug chatty: one\n$")
+    assert.is_truthy(log_of {}:find "^%S+ debug chatty:      one\n$")
   end)
 
   it("is an object a line with json, and with auto where nobody looks", function()

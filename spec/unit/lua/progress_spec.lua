@@ -33,7 +33,7 @@ describe("the progress of a run", function()
     local progress <close> = progress_of({ delivered = 5 }, {})
     progress.terminal = false
     progress:show()
-    assert.matches("info sender: orders: 5 delivered", core.log.captured())
+    assert.matches("info  sender:      orders: 5 delivered", core.log.captured())
     assert.equal("error", core.log.level(level))
     core.log.capture(false)
   end))
