@@ -53,7 +53,7 @@ api.__index = api
 -- One request -----------------------------------------------------------------------------------
 
 local function about(self, set)
-  return { set = set, host = self.host, client_id = self.tenant.service_key.client_id }
+  return { set = set, host = self.host, client_id = self.client_id }
 end
 
 local function set_of(path) return path:match "^[%w_]+" or "the service" end
@@ -63,6 +63,9 @@ local function attempt(self, set, request)
   self.limits:take(set)
   local _ <close> = clock.work()
   request.timeout = self.timeout
+  if not self.tenant then
+    return nil, errors { code = "object.closed", message = "the API was closed meanwhile" }
+  end
   local answer, err = self.tenant:call(request)
   if answer then return answer end
   return nil, failure.of(err, about(self, set))
@@ -252,8 +255,7 @@ local function handshake(self)
   return { token = answer.headers["x-csrf-token"], cookie = cookies_of(answer) }
 end
 
-local function write(self, method, path, options)
-  local session = self.session
+local function write(self, session, method, path, options)
   local headers = { Accept = "application/json", ["X-CSRF-Token"] = session.token,
     Cookie = session.cookie }
   for name, value in pairs(options.headers or {}) do headers[name] = value end
@@ -267,19 +269,19 @@ end
 function api:send(method, path, options)
   check(self, "send", path, nil, 2)
   options = options or {}
-  suggest.check_keys(options, { "body", "headers", "query" }, 3)
-  local is_fresh = not self.session
-  local err
-  if is_fresh then
-    self.session, err = handshake(self)
-    if not self.session then return nil, err end
-  end
+  suggest.check_keys(options, { "body", "headers", "query" }, 2)
+  local kept = self.session
+  local session, err = kept, nil
+  if not session then session, err = handshake(self) end
+  if not session then return nil, err end
+  self.session = session
   local answer
-  answer, err = write(self, method, path, options)
-  if answer or err.code ~= "call.csrf" or is_fresh then return answer, err end
-  self.session, err = handshake(self)
-  if not self.session then return nil, err end
-  return write(self, method, path, options)
+  answer, err = write(self, session, method, path, options)
+  if answer or err.code ~= "call.csrf" or not kept then return answer, err end
+  session, err = handshake(self)
+  if not session then return nil, err end
+  self.session = session
+  return write(self, session, method, path, options)
 end
 
 -- Opening ---------------------------------------------------------------------------------------
@@ -294,6 +296,7 @@ end
 local function take(self, tenant)
   self.tenant, self.session = tenant, nil
   self.host, self.root = place_of(tenant)
+  self.client_id = tenant.service_key.client_id
 end
 
 --- As sender:renew. Internal.
@@ -323,8 +326,8 @@ api.__close = api.close
 function api:__tostring() return "iflow.odata: " .. self.host end
 
 --- The same as calling the module; what is wrong with the options is raised `level` above the
--- caller. Internal.
-function odata.open(options, level)
+-- caller. retry: in place of the option, which is unknown then. Internal.
+function odata.open(options, level, retry)
   if type(options) == "string" then options = { service_key = options } end
   if type(options) ~= "table" then
     error("the API is opened with the path of a service key of plan api, or options of "
@@ -332,8 +335,8 @@ function odata.open(options, level)
   end
   local of_tenant = {}
   for name, value in pairs(options) do of_tenant[name] = value end
-  of_tenant.retry = nil
-  local policy = retries.of(options.retry, level + 1)
+  if retry == nil then of_tenant.retry = nil end
+  local policy = retries.of(retry or options.retry, level + 1)
   local tenant, err = tenants.for_api(of_tenant, level + 1)
   if not tenant then return nil, err end
   local self = setmetatable({ options = of_tenant, policy = policy, limits = limits(),
