@@ -1,6 +1,7 @@
--- report.lua -- busted's output handler for scripts/test: one line a spec file with its time, each
--- failure in full before the line of its file (written at once: several runs may share a terminal),
--- and the counts in the file that IFLOW_SPEC_REPORT names:
+-- report.lua -- busted's output handler for scripts/test: one line a spec file with its time and
+-- what its processes computed of that (the rest was waiting), each failure in full before the line
+-- of its file (written at once: several runs may share a terminal), and the counts in the file that
+-- IFLOW_SPEC_REPORT names:
 --   passed N / failed N / complete
 -- "complete" is missing when the process died on the way. A test left pending counts as failed.
 local function write_counts(handler, complete)
@@ -40,24 +41,39 @@ local function show_last(handler, status)
   end
 end
 
+-- The processor time of this process and of those it waited for, in seconds.
+local function computed()
+  local file = assert(io.open "/proc/self/stat")
+  local fields = file:read("a"):match "^.*%) (.*)$"
+  file:close()
+  local ticks, number = 0, 2
+  for field in fields:gmatch "%S+" do
+    number = number + 1
+    if number >= 14 and number <= 17 then ticks = ticks + tonumber(field) end
+  end
+  return ticks / 100
+end
+
 return function(options)
   local busted = require "busted"
   local clock = require("system").monotime
   local handler = require "busted.outputHandlers.base" ()
-  local seen, started = { passed = 0, failed = 0 }, clock()
+  local seen, started
   io.stdout:setvbuf("full", 1 << 20)
 
   local function failed() return handler.failuresCount + handler.errorsCount end
 
   local function file_start()
-    seen, started = { passed = handler.successesCount, failed = failed() }, clock()
+    seen = { passed = handler.successesCount, failed = failed(), computed = computed() }
+    started = clock()
     return nil, true
   end
 
   local function file_end(file)
     local bad = failed() - seen.failed
-    print(("  %-46s %4d passed%s  %6.2f s"):format(file.name, handler.successesCount - seen.passed,
-      bad > 0 and (" %3d failed"):format(bad) or "", clock() - started))
+    print(("  %-50s %4d passed%s  %6.2f s, %5.2f computed"):format(file.name,
+      handler.successesCount - seen.passed, bad > 0 and (" %3d failed"):format(bad) or "",
+      clock() - started, computed() - seen.computed))
     io.flush()
     write_counts(handler, false)
     return nil, true
@@ -80,8 +96,6 @@ return function(options)
 
   local function suite_end()
     write_counts(handler, true)
-    print(("  %d passed, %d failed"):format(handler.successesCount,
-      failed() + handler.pendingsCount))
     io.flush()
     return nil, true
   end
