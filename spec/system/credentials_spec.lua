@@ -223,6 +223,43 @@ describe("an external certificate of a sender", function()
   end))
 end)
 
+describe("the authorities that a sender trusts", function()
+  before_each(begin)
+  after_each(finish)
+
+  -- Nothing but a new connection asks who is trusted.
+  local function sent(orders, text)
+    core.http.drop_idle()
+    local answer, err = orders:send(text)
+    return answer and "sent" or err.code
+  end
+
+  it("stay in use while what is in the file is none, and are exchanged", async(function()
+    local land <close> = landscape.open()
+    local path = land.dir:file "trust.pem"
+    local good = process.read(land.cacert)
+    replace(path, good)
+    local options = land:tenant_options("secret", { to = "/http/orders", token_cache = false,
+      retry = iflow.retry { attempts = 1 } })
+    options.cacert = path
+    local orders = iflow.sender "orders" (options)
+    local running <close> = outbox_service.open { start = "all" }
+    local before = listed(running.service, "trusted authorities")
+    assert.equal("sent", sent(orders, "one"))
+    replace(path, "-----BEGIN CERTIFICATE-----\nhalf of it")
+    wait_problem(running.service, "trusted authorities")
+    assert.equal("sent", sent(orders, "with the old ones"))
+    assert(os.remove(path))
+    assert.equal("sent", sent(orders, "without a file"))
+    replace(path, process.read(pki.authority(land.dir, "Another").cert))
+    before = wait_renewed(running.service, "trusted authorities", before)
+    assert.equal("tls.untrusted", sent(orders, "refused"))
+    replace(path, good)
+    wait_renewed(running.service, "trusted authorities", before)
+    assert.equal("sent", sent(orders, "two"))
+  end))
+end)
+
 describe("the credentials of a relay", function()
   local function served_by(place, ca, client)
     local words = { "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "50",

@@ -254,7 +254,8 @@ static void request(ifl_token_source *s)
                                .len = s->request.body.len };
   r.identity = s->identity;
   r.credential = s->opts.secret == NULL ? s->opts.credential : NULL;
-  r.cafile = s->opts.cafile;
+  r.cafile = s->opts.trust != NULL ? s->opts.trust->path : NULL;
+  r.trust = s->opts.trust;
   r.proxy = s->opts.proxy;
   r.proxy_userpwd = s->opts.proxy_userpwd;
   r.connect_timeout_ms = s->opts.connect_timeout_ms;
@@ -386,12 +387,12 @@ static int own_opts(struct ifl_token_opts *own, const struct ifl_token_opts *opt
   *own = *opts;
   own->proxy_userpwd = NULL;
   own->secret = ifl_secret_ref(opts->secret);
+  own->trust = ifl_trust_ref(opts->trust);
   own->credential = opts->credential != NULL ? ifl_credential_ref(opts->credential) : NULL;
   bool ok = copy(&own->token_url);
   ok = copy(&own->client_id) && ok; /* all of them, so that freeing is safe */
   ok = copy(&own->scope) && ok;
   ok = copy(&own->cache_dir) && ok;
-  ok = copy(&own->cafile) && ok;
   ok = copy(&own->proxy) && ok;
   if (opts->proxy_userpwd != NULL) {
     own->proxy_userpwd =
@@ -407,10 +408,10 @@ static void disown_opts(struct ifl_token_opts *own)
   free((char *)(uintptr_t)own->client_id);
   free((char *)(uintptr_t)own->scope);
   free((char *)(uintptr_t)own->cache_dir);
-  free((char *)(uintptr_t)own->cafile);
   free((char *)(uintptr_t)own->proxy);
   ifl_secret_unref((ifl_secret *)(uintptr_t)own->proxy_userpwd);
   ifl_secret_unref(own->secret);
+  ifl_trust_unref(own->trust);
   ifl_credential_unref(own->credential);
 }
 
@@ -437,8 +438,9 @@ static int make_key(char key[65], const struct ifl_token_opts *o, iflow_error *e
   char fingerprint[65];
   const char *userpwd = o->proxy_userpwd != NULL ? ifl_secret_data(o->proxy_userpwd) : NULL;
   ifl_token_fingerprint(fingerprint, o);
+  const char *trust = o->trust != NULL ? o->trust->fingerprint : NULL;
   const char *parts[] = { o->token_url, o->client_id, fingerprint,  o->scope,
-                          o->cafile,    o->proxy,     o->cache_dir, userpwd };
+                          trust,        o->proxy,     o->cache_dir, userpwd };
   int rc = ifl_buf_addf(&all, err, "%d%d", o->grant_in_query, o->secret_in_body);
   for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++)
     rc = add_part(&all, parts[i], err);

@@ -25,7 +25,8 @@ struct ifl_token_opts {
   bool grant_in_query;        /* ?grant_type=… instead of the body (sap-reference 4.1) */
   bool secret_in_body;        /* client_id and client_secret as body parameters, no Basic */
   const char *cache_dir;      /* disk cache, NULL: off */
-  const char *cafile, *proxy; /* as in ifl_request */
+  ifl_trust *trust;           /* or NULL: the system's authorities */
+  const char *proxy;          /* as in ifl_request */
   const ifl_secret *proxy_userpwd;
   int64_t connect_timeout_ms, timeout_ms; /* a request; 30 s, 60 s */
   bool verbose;

@@ -127,7 +127,8 @@ void ifl_call_fill_request(struct ifl_request *r, const ifl_call *c)
   r->url = &c->url;
   r->identity = tls_credential ? t->tls_identity : t->identity;
   r->credential = tls_credential ? t->credential : NULL;
-  r->cafile = t->cafile;
+  r->cafile = t->trust != NULL ? t->trust->path : NULL;
+  r->trust = t->trust;
   r->proxy = t->proxy;
   r->proxy_userpwd = t->proxy_userpwd;
   r->connections = t->connections;

@@ -26,8 +26,7 @@ static int copy_opts(ifl_tenant *t, const struct ifl_tenant_opts *o, iflow_error
   t->stall_timeout_ms = o->stall_timeout_ms;
   t->queue_timeout_ms = o->queue_timeout_ms;
   t->verbose = o->verbose;
-  if (!copy(&t->url, url) || !copy(&t->cafile, o->cafile) || !copy(&t->proxy, o->proxy))
-    return ifl_fail_nomem(err);
+  if (!copy(&t->url, url) || !copy(&t->proxy, o->proxy)) return ifl_fail_nomem(err);
   if (o->proxy_userpwd != NULL) {
     t->proxy_userpwd =
         ifl_secret_new(ifl_secret_data(o->proxy_userpwd), ifl_secret_len(o->proxy_userpwd));
@@ -64,7 +63,7 @@ static int make_tokens(ifl_tenant *t, const struct ifl_tenant_opts *o, iflow_err
   opts.grant_in_query = o->grant_in_query;
   opts.secret_in_body = o->secret_in_body;
   opts.cache_dir = o->cache_dir;
-  opts.cafile = t->cafile;
+  opts.trust = t->trust;
   opts.proxy = t->proxy;
   opts.proxy_userpwd = t->proxy_userpwd;
   if (o->connect_timeout_ms > 0) opts.connect_timeout_ms = o->connect_timeout_ms;
@@ -84,6 +83,7 @@ int ifl_tenant_new(ifl_tenant **out, ifl_client *client, iflow_loop *loop,
   t->loop = loop;
   int rc = copy_opts(t, opts, err);
   if (rc == 0) rc = check_url(t, err);
+  if (rc == 0 && opts->cafile != NULL) rc = ifl_trust_open(&t->trust, opts->cafile, err);
   if (rc == 0) rc = make_tokens(t, opts, err);
   if (rc == 0 && t->credential != NULL)
     snprintf(t->tls_identity, sizeof t->tls_identity, "tls:%s", t->credential->fingerprint);
@@ -106,8 +106,8 @@ void ifl_tenant_unref(ifl_tenant *t)
   ifl_service_key_unref(t->key);
   ifl_credential_unref(t->credential);
   ifl_secret_unref(t->proxy_userpwd);
+  ifl_trust_unref(t->trust);
   free(t->url);
-  free(t->cafile);
   free(t->proxy);
   free(t);
 }

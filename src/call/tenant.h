@@ -13,7 +13,8 @@ struct ifl_tenant_opts {
   ifl_service_key *service_key; /* must */
   ifl_credential *credential;   /* for certificate keys; NULL for client secrets */
   const char *url;              /* overrides the key's url */
-  const char *cafile, *proxy;
+  const char *cafile;           /* PEM file to trust, read now; NULL: the system's authorities */
+  const char *proxy;
   const ifl_secret *proxy_userpwd;
   const char *cache_dir; /* disk cache of tokens, NULL: off */
   const char *scope;

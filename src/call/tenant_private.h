@@ -11,7 +11,8 @@ struct ifl_tenant {
   iflow_loop *loop;
   ifl_service_key *key;
   ifl_credential *credential; /* or NULL */
-  char *url, *cafile, *proxy; /* url without a slash at its end; the others may be NULL */
+  char *url, *proxy;          /* url without a slash at its end; proxy may be NULL */
+  ifl_trust *trust;           /* or NULL */
   ifl_secret *proxy_userpwd;  /* or NULL */
   /* Pool keys. A connection with the client certificate in its handshake is another one than one
    * without, also when both belong to one service key. */

@@ -6,7 +6,7 @@
 #include "base/secret.h"
 #include "net/http1.h"
 #include "net/loop.h"
-#include "net/tls.h"
+#include "net/trust.h"
 #include "net/url.h"
 
 typedef struct ifl_client ifl_client;     /* all pools of a loop; one curl multi */
@@ -50,6 +50,7 @@ struct ifl_request {
   const char *identity;            /* pool key: the fingerprint of the credential; "" for none */
   ifl_credential *credential;      /* TLS client certificate, or NULL */
   const char *cafile;              /* PEM file to trust; NULL: the system's hashed directory */
+  ifl_trust *trust;                /* what was read of it; NULL: it is read for the connection */
   const char *proxy;               /* URL; NULL: environment, "": none */
   const ifl_secret *proxy_userpwd; /* "user:password", or NULL */
 

@@ -68,6 +68,7 @@ struct ifl_connection {
   bool cut;             /* TLS ended without close_notify */
   iflow_error *problem; /* filled in curl's callbacks */
   char *cafile;         /* NULL: the system's directory */
+  ifl_trust *trust;     /* or NULL */
   char *proxy;          /* for texts, without user and password; NULL when none was named */
   int64_t timeout_ms, began_at;
   char authority[272];
@@ -269,6 +270,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ctx, void *payload)
 {
   ifl_connection *c = payload;
   (void)easy;
+  if (c->trust != NULL && !ifl_trust_use(c->trust, ctx)) return CURLE_OUT_OF_MEMORY;
   if (c->proxy_tls && c->contexts++ == 0) return CURLE_OK;
   ifl_tls_watch_install(&c->tls, ctx);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -296,9 +298,10 @@ static CURLcode set_tls(ifl_connection *c, const struct ifl_destination *to)
 {
   CURLcode rc = CURLE_OK;
   const char *directory = to->cafile == NULL ? TRUST_DIRECTORY : NULL;
-  SET(CURLOPT_CAINFO, to->cafile);
+  const char *file = to->trust == NULL ? to->cafile : NULL;
+  SET(CURLOPT_CAINFO, file);
   SET(CURLOPT_CAPATH, directory);
-  SET(CURLOPT_PROXY_CAINFO, to->cafile);
+  SET(CURLOPT_PROXY_CAINFO, file);
   SET(CURLOPT_PROXY_CAPATH, directory);
   SET(CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S);
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -394,6 +397,7 @@ int ifl_connection_open(ifl_connection **out, ifl_dialer *d, const struct ifl_de
   c->timeout_ms = to->timeout_ms;
   c->began_at = ifl_clock_mono_ms();
   c->credential = ifl_credential_ref(to->credential);
+  c->trust = ifl_trust_ref(to->trust);
   ifl_tls_watch_init(&c->tls);
   snprintf(c->authority, sizeof c->authority, "%s", to->authority);
   int rc = IFLOW_ENOMEM;
@@ -425,6 +429,7 @@ void ifl_connection_free(ifl_connection *c)
   curl_easy_cleanup(c->easy);
   if (c->sessions != NULL) sessions_drop(c->dialer, c->sessions);
   ifl_credential_unref(c->credential);
+  ifl_trust_unref(c->trust);
   free(c->problem);
   free(c->cafile);
   free(c->proxy);

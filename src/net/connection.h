@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "net/loop.h"
 #include "net/tls.h"
+#include "net/trust.h"
 
 typedef struct ifl_dialer ifl_dialer; /* one curl multi on a loop */
 typedef struct ifl_connection ifl_connection;
@@ -22,6 +23,7 @@ struct ifl_destination {
   const char *authority; /* for texts */
   ifl_credential *credential;
   const char *cafile;
+  ifl_trust *trust;  /* NULL: cafile is read now */
   const char *proxy; /* NULL: the environment's, "": none */
   const ifl_secret *proxy_userpwd;
   int64_t timeout_ms;

@@ -51,6 +51,7 @@ static int make_key(struct ifl_buf *b, const struct ifl_request *r, iflow_error 
   if (rc == 0) rc = add_part(b, r->credential != NULL ? r->credential->fingerprint : NULL, err);
   if (rc == 0) rc = add_part(b, origin, err);
   if (rc == 0) rc = add_part(b, r->cafile, err);
+  if (rc == 0) rc = add_part(b, r->trust != NULL ? r->trust->fingerprint : NULL, err);
   if (rc == 0) rc = add_part(b, r->proxy, err);
   if (rc == 0) rc = add_part(b, s != NULL ? userpwd : NULL, err);
   return rc;
@@ -77,18 +78,20 @@ static void pool_free(struct ifl_pool *p)
   free(p->proxy);
   ifl_secret_unref(p->proxy_userpwd);
   ifl_credential_unref(p->to.credential);
+  ifl_trust_unref(p->to.trust);
   free(p);
 }
 
 /* TLS sessions are kept by the same rule as connections: the name of the identity alone is the
- * caller's word. */
+ * caller's word, and a session that is resumed asks no authority whether it is still trusted. */
 static bool copy_identity(struct ifl_pool *p, const struct ifl_request *r)
 {
   const char *name = r->identity != NULL ? r->identity : "";
   const char *fingerprint = r->credential != NULL ? r->credential->fingerprint : "";
-  size_t n = strlen(name) + strlen(fingerprint) + 2;
+  const char *trust = r->trust != NULL ? r->trust->fingerprint : "";
+  size_t n = strlen(name) + strlen(fingerprint) + strlen(trust) + 3;
   p->identity = malloc(n);
-  if (p->identity != NULL) snprintf(p->identity, n, "%s %s", name, fingerprint);
+  if (p->identity != NULL) snprintf(p->identity, n, "%s %s %s", name, fingerprint, trust);
   return p->identity != NULL;
 }
 
@@ -102,6 +105,7 @@ static struct ifl_pool *pool_new(ifl_client *client, const struct ifl_request *r
                                                                ifl_secret_len(r->proxy_userpwd))
                                               : NULL;
   p->to.credential = ifl_credential_ref(r->credential);
+  p->to.trust = ifl_trust_ref(r->trust);
   p->key = malloc(key->len);
   if (p->key == NULL || !copy_identity(p, r) || !copy(&p->cafile, r->cafile) ||
       !copy(&p->proxy, r->proxy) || (r->proxy_userpwd != NULL && p->proxy_userpwd == NULL)) {
