@@ -14,6 +14,7 @@
 --   iflow.service               senders with their outbox, and what triggers them (service.lua)
 --   iflow.files, iflow.relay, iflow.stdin   triggers: dropped files, HTTP requests, lines
 --   iflow.message_log           what the tenant says of a message (lua/iflow/message_log.lua)
+--   iflow.cf                    service instances and keys (lua/iflow/cf.lua)
 --   iflow.test                  tests next to the senders (lua/iflow/test.lua)
 --   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
 --   iflow.trace             which trace a message belongs to (lua/iflow/trace.lua)
@@ -35,7 +36,7 @@ local submodules = {
 }
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
-  all = true, channel = true, cron = true, error = true, every = true, files = true,
+  all = true, cf = true, channel = true, cron = true, error = true, every = true, files = true,
   message = true, message_log = true, outbox = true, relay = true, retry = true, sandbox = true,
   semaphore = true, sender = true, service = true, stdin = true, tenant = true, test = true,
   timeout = true, trace = true, transform = true,

@@ -54,14 +54,21 @@ local function names_of(commands)
   return names
 end
 
--- The command that words[1] names below `command`; `command` itself when help for it is wanted.
+-- The command that words[1] names below `command`, and the words for it; `command` itself when help
+-- for it is wanted. A group with a `default` runs that for a word that names none.
 local function find_subcommand(name, command, words)
+  local plain = words[1] and not words[1]:find "^%-"
   for _, sub in ipairs(command.commands) do
-    if sub.name == words[1] then return sub end
+    if sub.name == words[1] then return sub, tail(words) end
+  end
+  if plain and command.default then
+    for _, sub in ipairs(command.commands) do
+      if sub.name == command.default then return sub, words end
+    end
   end
   if parser.wants_help(words) then return command end
   local names = names_of(command.commands)
-  if words[1] and not words[1]:find "^%-" then return unknown("command", words[1], names, name) end
+  if plain then return unknown("command", words[1], names, name) end
   return usage_error("a command is missing: " .. table.concat(names, ", "),
     ("see: %s --help"):format(name))
 end
@@ -75,10 +82,10 @@ local function find_command(words, out, host)
   local command = require("iflow.cmd." .. word)
   out.name, words = "iflow " .. word, tail(words)
   while command.commands do
-    local sub, err = find_subcommand(out.name, command, words)
-    if not sub then return nil, err end
+    local sub, rest = find_subcommand(out.name, command, words)
+    if not sub then return nil, rest end
     if sub == command then break end
-    out.name, command, words = ("%s %s"):format(out.name, sub.name), sub, tail(words)
+    out.name, command, words = ("%s %s"):format(out.name, sub.name), sub, rest
   end
   return command, words
 end

@@ -1,5 +1,5 @@
 # What a script enqueues: iflow run delivers it before it ends and tells what is left; iflow test.
-$ iflow sandbox start --dir sb --detach >/dev/null; iflow instance create orders --sandbox sb >/dev/null; iflow instance key orders k --type secret --sandbox sb -o key.json
+$ iflow sandbox start --dir sb --detach >/dev/null; iflow instance create orders --sandbox sb >/dev/null; iflow instance key create orders k --type secret --sandbox sb -o key.json
 > key.json
 $ printf 'return { name = "orders", address = "/orders", role = "ESBMessaging.send", csrf = false,\n  process = function(exchange) return exchange.body == "bad" and 400 or 200, {}, "" end }\n' >flow.lua; iflow sandbox deploy --dir sb flow.lua
 > orders  /http/orders

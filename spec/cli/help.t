@@ -33,14 +33,15 @@ $ for c in call cert instance run sandbox service-key token; do iflow $c --help 
 # A group of commands lists them; --help needs no valid words beside it.
 $ iflow instance --help | sed -n '/^Commands/,$p'
 > Commands:
->   create                      create a service instance
->   key                         create a service key and write it to a file
 >   list                        show service instances and their keys
+>   show                        show one service instance
+>   create                      create a service instance
+>   update                      change a service instance
 >   delete                      delete a service instance
->   delete-key                  delete a service key
+>   key                         create, list, get and delete service keys
 
 $ iflow instance create --plan none -h | head -1
-> Usage: iflow instance create [OPTION…] --sandbox DIR NAME
+> Usage: iflow instance create [OPTION…] NAME
 $ iflow help sandbox start | head -1
 > Usage: iflow sandbox start [OPTION…] --dir DIR
 
@@ -50,7 +51,7 @@ $ iflow call --help | grep -o -e 'IFLOW_HEADER.*]' -e 'IFLOW_EXPECT.*]'
 > IFLOW_EXPECT, separated by commas]
 
 $ iflow instance
-! iflow instance: usage.invalid: a command is missing: create, key, list, delete, delete-key
+! iflow instance: usage.invalid: a command is missing: list, show, create, update, delete, key
 !   what to do: see: iflow instance --help
 = 2
 $ iflow instance crate

@@ -1,31 +1,57 @@
-# Service instances and keys: created, listed, deleted; and who may use the Cloud Foundry API.
+# Service instances and keys: created, listed, changed, deleted; and who may use the Cloud Foundry
+# API.
 $ iflow sandbox start --dir sb --detach >/dev/null
 $ iflow instance list --sandbox sb
-> instance  plan  roles  key  type  client id
+> instance  plan  space  state  keys
 $ iflow instance create orders --sandbox sb
 > orders  integration-flow  ESBMessaging.send
 $ iflow instance create empty --plan api --role MonitoringDataRead --sandbox sb
 > empty  api  MonitoringDataRead
 $ iflow instance create bad --role No.such --sandbox sb
-! iflow instance create: sandbox.refused: …No.such…
-!   what to do: …
+! iflow instance create: cf.refused: …No.such…
+!   what to do: …User Roles…
+= 1
+$ iflow instance create bad --plan none --sandbox sb
+! iflow instance create: cf.not_found: …marketplace…
+!   what to do: …Entitlements…
 = 2
 $ openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=own -keyout own.key -out own.pem 2>/dev/null
-$ iflow instance key orders own --type external --x509 own.pem --no-pin --sandbox sb -o own.json
+$ iflow instance key create orders own --type external --x509 own.pem --no-pin --pin-parameter certificate-pinning --sandbox sb -o own.json
 > own.json
-$ iflow instance key orders secret --sandbox sb -o secret.json
+! …
+$ iflow instance key create orders secret --sandbox sb -o secret.json
 > secret.json
 $ iflow instance list --sandbox sb
-> instance  plan              roles               key     type                  client id
-> empty     api               MonitoringDataRead  -       -                     -
-> orders    integration-flow  ESBMessaging.send   own     external, not pinned  sb-…|it-rt-acme-dev!b815
->                                                 secret  secret                sb-…|it-rt-acme-dev!b815
-$ iflow instance list --sandbox sb --json | grep -o '"pin":false'
-> "pin":false
-$ iflow instance delete-key orders secret --sandbox sb
-$ iflow instance delete-key orders secret --sandbox sb
-! iflow instance delete-key: sandbox.refused: …
-!   what to do: …
+> instance  plan              space       state             keys
+> empty     api               acme / dev  create succeeded  -
+> orders    integration-flow  acme / dev  create succeeded  own secret
+$ iflow instance key list orders --sandbox sb
+> key     type      client id  …valid until  …created  …state
+> own     external  sb-…|it-rt-acme-dev!b815  20…Z  20…Z  create succeeded
+> secret  secret    sb-…|it-rt-acme-dev!b815  -  …20…Z  create succeeded
+$ iflow instance update orders --role ESBMessaging.send --token-validity 7200 --sandbox sb
+> orders  integration-flow  ESBMessaging.send
+$ iflow instance show orders --sandbox sb
+> orders
+>   plan            integration-flow
+>   space           acme / dev
+>   created         20…Z
+>   updated         20…Z
+>   state           update succeeded
+>   grant-types     client_credentials
+>   redirect-uris   -
+>   roles           ESBMessaging.send
+>   token-validity  7200
+>   keys            own secret
+$ iflow instance key get orders secret --sandbox sb -o - | cmp - secret.json
+$ iflow instance key get orders secret --sandbox sb -o secret.json
+! iflow instance key get: file.exists: 'secret.json' exists already
+!   what to do: …--force…
+= 2
+$ iflow instance key delete orders secret --sandbox sb
+$ iflow instance key delete orders secret --sandbox sb
+! iflow instance key delete: cf.not_found: there is no key 'secret' in instance 'orders' for this user
+!   what to do: there are: own
 = 2
 $ iflow instance delete orders --sandbox sb
 ! iflow instance delete: usage.invalid: instance 'orders' has keys, which would go with it
@@ -35,12 +61,20 @@ $ iflow instance delete orders --force --sandbox sb
 $ iflow instance delete empty --sandbox sb --json
 > {"deleted":"empty"}
 $ iflow instance delete empty --sandbox sb
-! iflow instance delete: sandbox.refused: …
+! iflow instance delete: cf.not_found: …
 !   what to do: …
 = 2
 
 $ echo geheim >password; iflow sandbox cf-user add anna --password-file password --role auditor --dir sb
 > anna  auditor
+$ iflow instance create x --sandbox sb --user anna --pass-file password
+! iflow instance create: cf.forbidden: …
+!   what to do: …Space Developer…
+= 3
+$ iflow instance list --sandbox sb --user anna
+! iflow instance list: usage.invalid: the password of user 'anna' is missing
+!   what to do: …--pass-file…
+= 2
 $ iflow sandbox cf-user list --dir sb
 > user       role
 > anna       auditor
@@ -53,3 +87,7 @@ $ iflow sandbox cf-user remove anna --dir sb
 $ stat -c %a sb/cf.json
 > 600
 $ iflow sandbox stop --dir sb
+$ iflow instance list --sandbox sb
+! iflow instance list: sandbox.not_running: …
+!   what to do: …
+= 2

@@ -2,7 +2,7 @@
 $ iflow test $ROOT/scripts/senders/invoices.lua
 > ++
 > 2 successes / 0 failures
-$ iflow sandbox start --dir sb --detach >/dev/null && iflow instance create senders --sandbox sb && iflow instance key senders k --type certificate --sandbox sb -o key.json
+$ iflow sandbox start --dir sb --detach >/dev/null && iflow instance create senders --sandbox sb && iflow instance key create senders k --type certificate --sandbox sb -o key.json
 > senders  integration-flow  ESBMessaging.send
 > key.json
 $ iflow sandbox deploy $ROOT/scripts/senders/flows/invoices.flow.lua --dir sb

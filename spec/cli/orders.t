@@ -1,5 +1,5 @@
 # The sender scripts/senders/orders.lua over its own orders, and over files that are none.
-$ iflow sandbox start --dir sb --detach >/dev/null && iflow sandbox deploy $ROOT/scripts/senders/flows/orders.flow.lua --dir sb && iflow instance create orders --sandbox sb && iflow instance key orders k --type certificate --sandbox sb -o key.json
+$ iflow sandbox start --dir sb --detach >/dev/null && iflow sandbox deploy $ROOT/scripts/senders/flows/orders.flow.lua --dir sb && iflow instance create orders --sandbox sb && iflow instance key create orders k --type certificate --sandbox sb -o key.json
 > orders  /http/orders
 > orders  integration-flow  ESBMessaging.send
 > key.json

@@ -12,17 +12,17 @@ $ iflow sandbox deploy orders.flow.lua --dir sb
 > orders  /http/orders
 $ iflow instance create orders --role ESBMessaging.send --sandbox sb
 > orders  integration-flow  ESBMessaging.send
-$ iflow instance key orders k1 --type secret --sandbox sb -o secret.json
+$ iflow instance key create orders k1 --type secret --sandbox sb -o secret.json
 > secret.json
-$ iflow instance key orders k2 --type certificate --validity 30 --sandbox sb -o certificate.json
+$ iflow instance key create orders k2 --type certificate --validity 30 --sandbox sb -o certificate.json
 > certificate.json
 $ stat -c %a secret.json
 > 600
-$ iflow instance key orders k3 --sandbox sb -o secret.json
-! iflow instance key: file.exists: 'secret.json' exists already
+$ iflow instance key create orders k3 --sandbox sb -o secret.json
+! iflow instance key create: file.exists: 'secret.json' exists already
 !   what to do: …--force…
 = 2
-$ echo old >forced.json; iflow instance key orders k3 --sandbox sb -o forced.json --force && grep -c clientid forced.json
+$ echo old >forced.json; iflow instance key create orders k3 --sandbox sb -o forced.json --force && grep -c clientid forced.json
 > forced.json
 > 1
 

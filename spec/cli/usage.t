@@ -143,18 +143,18 @@ $ iflow call /x --service-key secret.json --pass-file pass
 !   what to do: …--cert…
 = 2
 
-$ iflow instance key orders k --type secret --validity 30 --sandbox none -o k.json
-! iflow instance key: usage.invalid: --validity is for the certificate that the broker makes: --type certificate is missing
+$ iflow instance key create orders k --type secret --validity 30 --sandbox none -o k.json
+! iflow instance key create: usage.invalid: --validity is for the certificate that the broker makes: --type certificate is missing
 !   what to do: …
 = 2
 
-$ iflow instance key orders k --no-pin --sandbox none -o k.json
-! iflow instance key: usage.invalid: --no-pin is for keys of --type external
+$ iflow instance key create orders k --no-pin --sandbox none -o k.json
+! iflow instance key create: usage.invalid: --no-pin is for keys of --type external
 !   what to do: …
 = 2
 
-$ iflow instance key orders k --key-length 4096 --sandbox none -o k.json
-! iflow instance key: usage.invalid: --key-length is for …
+$ iflow instance key create orders k --key-length 4096 --sandbox none -o k.json
+! iflow instance key create: usage.invalid: --key-length is for …
 !   what to do: …
 = 2
 

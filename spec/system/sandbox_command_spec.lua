@@ -93,7 +93,8 @@ describe("iflow sandbox", function()
     for _, words in ipairs { { "sandbox", "stop", "--dir", sb }, { "sandbox", "log", "--dir", sb },
                              { "sandbox", "deploy", "x.lua", "--dir", sb },
                              { "instance", "create", "x", "--sandbox", sb },
-                             { "instance", "key", "x", "y", "--sandbox", sb, "-o", "k.json" } } do
+                             { "instance", "key", "create", "x", "y", "--sandbox", sb, "-o",
+                               dir:file "k.json" } } do
       words[#words + 1] = "--json"
       local result = iflow(table.unpack(words))
       assert.same({ 2, "sandbox.not_running" }, { result.code, error_code(result) })
@@ -139,7 +140,7 @@ describe("iflow instance", function()
   local function create(name, ...)
     return iflow("instance", "create", name, "--sandbox", sb, "--json", ...)
   end
-  local function key(...) return iflow("instance", "key", ...) end
+  local function key(...) return iflow("instance", "key", "create", ...) end
 
   it("creates what its options say", function()
     for _, role in ipairs { "A.send", "B.send" } do
@@ -150,9 +151,9 @@ describe("iflow instance", function()
     assert.equal(0, result.code)
     local made = json.decode(result.out)
     assert.same({ "one", { "A.send", "B.send" }, 7200 },
-                { made.name, made.roles, made.token_validity })
+                { made.name, made.parameters.roles, made.parameters["token-validity"] })
     result = create("one")
-    assert.same({ 2, "sandbox.refused" }, { result.code, error_code(result) })
+    assert.same({ 1, "cf.refused" }, { result.code, error_code(result) })
     assert.equal(2, create("two", "--token-validity", "10").code)
   end)
 
@@ -196,8 +197,8 @@ describe("iflow instance", function()
     assert.same({ 2, "usage.invalid" }, code("--type", "magic", "-o", file))
     assert.same({ 2, "usage.invalid" }, code("--type", "secret"))
     assert.same({ 2, "file.not_found" }, code("--type", "external", "--x509", file, "-o", file))
-    assert.same({ 2, "sandbox.refused" }, code("--type", "certificate", "--validity", "366",
-                                                "-o", file))
+    assert.same({ 2, "usage.invalid" }, code("--type", "certificate", "--validity", "366", "-o",
+                                              file))
     assert.same({ 2, "file.not_found" }, code("-o", dir:file "no/such/directory.json"))
     assert.equal(0, key("bad", "k", "--sandbox", sb, "-o", file).code)
   end)
