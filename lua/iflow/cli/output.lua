@@ -35,7 +35,7 @@ local function readable(value)
   end
   local copy = {}
   for key, item in pairs(value) do copy[key] = readable(item) end
-  return setmetatable(copy, getmetatable(value))
+  return json.is_array(value) and json.array(copy) or copy
 end
 
 --- A value as one line of JSON.

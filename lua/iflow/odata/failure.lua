@@ -95,15 +95,21 @@ local function hint_of(err, about, text)
   return err.hint
 end
 
---- The error of tenant:call in words of the API. about: { host =, set =, client_id = }.
+-- "GET https://… answered 400: {…" -> "GET https://… answered 400: the text alone".
+local function with_text(message, text)
+  local head = message:match "^.- answered %d%d%d"
+  if not head then return ("%s (%s)"):format(message, text) end
+  return ("%s: %s"):format(head, text)
+end
+
+--- The error of tenant:call in words of the API. about: { set =, client_id = }.
 -- err.said is what the API itself said, nil when something on the way answered.
 function failure.of(err, about)
   local copy = {}
   for name, field in pairs(err) do copy[name] = field end
   local text = failure.text(err.body)
   local row = limits.row(about.set)
-  copy.message = ("%s of %s: %s%s"):format(about.set, about.host, err.message,
-    text and not err.message:find(text, 1, true) and " (" .. text .. ")" or "")
+  copy.message = "the tenant's API: " .. (text and with_text(err.message, text) or err.message)
   copy.hint = hint_of(err, { role = row.role or "of its task", row = row,
     client_id = about.client_id }, text)
   copy.said = text
@@ -113,8 +119,8 @@ end
 --- An answer that is none of the API.
 function failure.no_answer(about)
   return errors { code = "http.protocol", retryable = true,
-    message = ("%s of %s: something else than the API's JSON was answered"):format(about.set,
-      about.host),
+    message = ("the tenant's API: something else than its JSON was answered for %s by %s"):format(
+      about.set, about.host),
     hint = "is a proxy or a portal between?" }
 end
 

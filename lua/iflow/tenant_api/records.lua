@@ -29,7 +29,8 @@ function records.log(record)
     custom_status = text(record.CustomStatus), log_level = text(record.LogLevel),
     transaction_id = text(record.TransactionId), web_link = text(record.AlternateWebLink),
     started = started, ended = ended,
-    duration = started and ended and math.max(0, ended - started) or nil,
+    duration = started and ended and math.max(0, math.floor((ended - started) * 1000 + 0.5)) / 1000
+      or nil,
     outcome = outcomes[status] or "open" }
 end
 
