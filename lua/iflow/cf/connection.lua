@@ -72,24 +72,25 @@ local function once(self, method, path, body)
   answer, err = self.send { url = self.api .. path, method = method, headers = headers,
                             body = body and assert(core.json.encode(body)) }
   if not answer then return nil, err end
+  self.reached = true
   return { status = answer.status, headers = answer.headers,
            body = answer.body ~= "" and core.json.decode(answer.body) or nil }
 end
 
--- Something between us and the platform answered, or nobody.
-local function passes_by(answer, err)
-  if not answer then return err.retryable and err.code:find "^net%." ~= nil end
+-- Something between us and the platform answered, or nobody who did before.
+local function passes_by(self, answer, err)
+  if not answer then return self.reached and err.retryable and err.code:find "^net%." ~= nil end
   return answer.status >= 502 and answer.status <= 504 and not refusal.entry(answer.body)
 end
 
 -- Seconds after which to repeat the request, or nil: it is what it is.
-local function wait_for(tries, method, answer, err)
+local function wait_for(self, tries, method, answer, err)
   if answer and answer.status == 429 then
     tries.limited = tries.limited + 1
     local wait = refusal.retry_after(answer.headers, core.task.now())
       or READ_WAIT * 2 ^ tries.limited
     return tries.limited <= LIMITED_TRIES and wait <= LIMITED_WAIT_MAX and wait or nil
-  elseif method == "GET" and passes_by(answer, err) then
+  elseif method == "GET" and passes_by(self, answer, err) then
     tries.failed = tries.failed + 1
     return tries.failed < READ_TRIES and READ_WAIT * 2 ^ (tries.failed - 1) or nil
   end
@@ -105,7 +106,7 @@ local function ask(self, method, path, body)
       local ok, why = self.logon:renew()
       if not ok then return nil, why end
     else
-      local wait = wait_for(tries, method, answer, err)
+      local wait = wait_for(self, tries, method, answer, err)
       if not wait then return answer, err end
       core.log.write("info", "cf", ("the platform asks to wait; again in %g s"):format(wait))
       core.task.sleep(wait)
