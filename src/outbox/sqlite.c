@@ -341,15 +341,17 @@ static int doubt_started(struct sqlite *q, iflow_error *err)
   return exec(q, sql, err);
 }
 
-static int count_all(struct sqlite *q, iflow_error *err)
+static int count_all(struct sqlite *q, int64_t *newest, iflow_error *err)
 {
   sqlite3_stmt *s = NULL;
   int rc = 0;
-  const char *sql = "SELECT state, count(*), sum(size) FROM message GROUP BY state";
+  const char *sql = "SELECT state, count(*), sum(size), max(changed) FROM message GROUP BY state";
   if (sqlite3_prepare_v2(q->db, sql, -1, &s, NULL) != SQLITE_OK) return ifl_sqlite_fail(q, err);
   while ((rc = ifl_sqlite_step(q, s, err)) > 0) {
     int state = sqlite3_column_int(s, 0);
     if (state < 0 || state >= IFL_OUTBOX_STATES) continue;
+    int64_t changed = sqlite3_column_int64(s, 3);
+    *newest = changed > *newest ? changed : *newest;
     q->counts.messages[state] = sqlite3_column_int64(s, 1);
     if (state != IFL_OUTBOX_DELIVERED) q->counts.bytes[state] = sqlite3_column_int64(s, 2);
   }
@@ -359,12 +361,13 @@ static int count_all(struct sqlite *q, iflow_error *err)
 
 static int load(struct sqlite *q, const struct ifl_outbox_options *o, iflow_error *err)
 {
-  int64_t highest = 0, taken = 0;
+  int64_t highest = 0, taken = 0, newest = 0;
   int rc = open_database(q, o, err);
   if (rc == 0) rc = check_schema(q, err);
   if (rc == 0) rc = prepare(q, err);
   if (rc == 0) rc = doubt_started(q, err);
-  if (rc == 0) rc = count_all(q, err);
+  if (rc == 0) rc = count_all(q, &newest, err);
+  if (rc == 0) rc = ifl_sqlite_clock_begin(q, newest, err);
   if (rc == 0) rc = ask(q, "SELECT max(number) FROM message", &highest, err);
   if (rc == 0) rc = ask(q, "SELECT value FROM meta WHERE name = 'numbers'", &taken, err);
   q->last = q->reserved = highest > taken ? highest : taken;

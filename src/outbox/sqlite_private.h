@@ -1,6 +1,6 @@
 /* sqlite_private.h -- what the files of the SQLite backend share; they alone see sqlite3.
  * sqlite.c opens and commits, sqlite_change.c writes, sqlite_read.c claims and lists, sqlite_note.c
- * has the notes. */
+ * has the notes, sqlite_clock.c looks after a clock that is set back. */
 #ifndef IFL_OUTBOX_SQLITE_PRIVATE_H
 #define IFL_OUTBOX_SQLITE_PRIVATE_H
 
@@ -95,7 +95,8 @@ struct sqlite {
   int64_t max_messages, max_bytes, retention_ms;
   struct ifl_claims claims;
   struct ifl_outbox_counts counts, counts_before; /* as they are, as they were before BEGIN */
-  int64_t last, reserved, reserved_before;        /* numbers given out, and taken from the file */
+  int64_t wall, mono;                      /* what the clocks said when they were last looked at */
+  int64_t last, reserved, reserved_before; /* numbers given out, and taken from the file */
   struct sqlite_effect *effects;
   size_t neffects, cap_effects;
 };
@@ -118,6 +119,16 @@ struct sqlite_effect *ifl_sqlite_effect(struct sqlite *q, iflow_error *err);
 /* The first open message of the key; 0: there is none, or it cannot be read just now. */
 int64_t ifl_sqlite_head(struct sqlite *q, const char *sender, const char *key);
 int ifl_sqlite_begin(void *db, iflow_error *err);
+
+/* ---- sqlite_clock.c: outside of a transaction ---- */
+
+/* When the file is opened; newest: the latest time at which a message has changed, 0: none. */
+int ifl_sqlite_clock_begin(struct sqlite *q, int64_t newest, iflow_error *err);
+/* Now and then. */
+int ifl_sqlite_clock_look(struct sqlite *q, iflow_error *err);
+
+/* ---- sqlite.c again ---- */
+
 int ifl_sqlite_commit(void *db, iflow_error *err);
 void ifl_sqlite_rollback(void *db);
 

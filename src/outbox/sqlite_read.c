@@ -233,7 +233,8 @@ int ifl_sqlite_claim(void *db, const char *sender, size_t max, int64_t now,
     return ifl_fail(err, IFLOW_ELIMIT, "more than %d senders in one outbox",
                     IFL_OUTBOX_SENDERS_MAX);
   if (c.sender == NULL) return ifl_fail_nomem(err);
-  int rc = claim_again(&c, err);
+  int rc = ifl_sqlite_clock_look(q, err);
+  if (rc == 0) rc = claim_again(&c, err);
   if (rc == 0) rc = claim_due(&c, err);
   if (rc == 0) rc = claim_fresh(&c, err);
   if (rc == 0 && c.seen >= SCAN_MAX && out->n == from) *more = true;
