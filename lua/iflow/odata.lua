@@ -52,8 +52,8 @@ api.__index = api
 
 -- One request -----------------------------------------------------------------------------------
 
-local function about(self, set)
-  return { set = set, host = self.host, client_id = self.client_id }
+local function about(self, set, is_read)
+  return { set = set, host = self.host, client_id = self.client_id, is_read = is_read }
 end
 
 local function set_of(path) return path:match "^[%w_]+" or "the service" end
@@ -68,7 +68,7 @@ local function attempt(self, set, request)
   end
   local answer, err = self.tenant:call(request)
   if answer then return answer end
-  return nil, failure.of(err, about(self, set))
+  return nil, failure.of(err, about(self, set, request.idempotent))
 end
 
 -- The wait before a question is asked again; nil: it is not.

@@ -102,15 +102,24 @@ local function with_text(message, text)
   return ("%s: %s"):format(head, text)
 end
 
---- The error of tenant:call in words of the API. about: { set =, client_id = }.
+-- Of a read nothing is in doubt: what broke it off is the error.
+local function settle(copy)
+  local cause = copy.outcome == "in_doubt" and copy.cause
+  if not cause then return end
+  copy.code, copy.hint, copy.retryable = cause.code, cause.hint, cause.retryable
+  copy.outcome = cause.retryable and "retryable" or "rejected"
+end
+
+--- The error of tenant:call in words of the API. about: { set =, client_id =, is_read = }.
 -- err.said is what the API itself said, nil when something on the way answered.
 function failure.of(err, about)
   local copy = {}
   for name, field in pairs(err) do copy[name] = field end
+  if about.is_read then settle(copy) end
   local text = failure.text(err.body)
   local row = limits.row(about.set)
   copy.message = "the tenant's API: " .. (text and with_text(err.message, text) or err.message)
-  copy.hint = hint_of(err, { role = row.role or "of its task", row = row,
+  copy.hint = hint_of(copy, { role = row.role or "of its task", row = row,
     client_id = about.client_id }, text)
   copy.said = text
   return errors(copy)
