@@ -61,6 +61,15 @@ function offers.of_keys(cf)
   end
 end
 
+--- For lists of spaces: their organization; "org" is its old name.
+function offers.of_spaces(cf)
+  return function(resources)
+    local function organization() return present.organization(cf.tenant, cf.url) end
+    local own = { key = "organizations", resources = of_all(resources, organization) }
+    return { include = { organization = own, org = own } }
+  end
+end
+
 --- For lists of instances: fields of their plans and of the space.
 function offers.of_instances(cf)
   local tenant, url = cf.tenant, cf.url
