@@ -63,6 +63,16 @@ static int add_key(void *payload, EVP_PKEY *key, iflow_error *err)
   return rc;
 }
 
+int ifl_bundle_add_cert(struct ifl_bundle *b, X509 *cert, iflow_error *err)
+{
+  return add_cert(b, cert, err);
+}
+
+int ifl_bundle_add_key(struct ifl_bundle *b, EVP_PKEY *key, iflow_error *err)
+{
+  return add_key(b, key, err);
+}
+
 static int add_found_key(struct ifl_bundle *b, int found, EVP_PKEY *key, iflow_error *err)
 {
   if (found == IFL_KEY_LOCKED) b->locked = true;

@@ -32,6 +32,11 @@ int ifl_bundle_add(struct ifl_bundle *b, const void *data, size_t n, const char 
 int ifl_bundle_add_file(struct ifl_bundle *b, const char *path, const ifl_secret *pass,
                         iflow_error *err);
 
+/* Adds a certificate or a key that was found elsewhere; takes it over also when it fails. Errors:
+ * IFLOW_ELIMIT, IFLOW_ECERT (a second key). */
+int ifl_bundle_add_cert(struct ifl_bundle *b, X509 *cert, iflow_error *err);
+int ifl_bundle_add_key(struct ifl_bundle *b, EVP_PKEY *key, iflow_error *err);
+
 /* What one certificate says. Names are cut at their size, control characters are gone. */
 struct ifl_cert_info {
   char subject[1024], issuer[1024]; /* RFC 2253 order */

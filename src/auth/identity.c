@@ -5,6 +5,7 @@
 #include "auth/identity.h"
 
 #include "auth/certificate.h"
+#include "auth/hardware.h"
 #include "auth/key.h"
 #include "base/error.h"
 
@@ -17,14 +18,52 @@ static int add_text(struct ifl_bundle *b, const char *text, size_t n, const char
   return ifl_bundle_add(b, text, n, name, o->passphrase, err);
 }
 
+static int add_hardware_key(struct ifl_bundle *b, const char *uri,
+                            const struct ifl_identity_opts *o, iflow_error *err)
+{
+  EVP_PKEY *key = NULL;
+  int rc = ifl_hardware_key(&key, uri, o->passphrase, err);
+  return rc < 0 ? rc : ifl_bundle_add_key(b, key, err);
+}
+
+static int add_hardware_certificate(struct ifl_bundle *b, const char *uri,
+                                    const struct ifl_identity_opts *o, iflow_error *err)
+{
+  X509 *cert = NULL;
+  int rc = ifl_hardware_certificate(&cert, uri, o->passphrase, err);
+  return rc < 0 ? rc : ifl_bundle_add_cert(b, cert, err);
+}
+
+/* One URI for both names a certificate with its key. */
+static int add_certificate(struct ifl_bundle *b, const struct ifl_identity_opts *o,
+                           iflow_error *err)
+{
+  if (!ifl_hardware_named(o->cert_file))
+    return ifl_bundle_add_file(b, o->cert_file, o->passphrase, err);
+  int rc = add_hardware_certificate(b, o->cert_file, o, err);
+  if (rc == 0 && o->key_file == NULL) rc = add_hardware_key(b, o->cert_file, o, err);
+  return rc;
+}
+
+static int add_key(struct ifl_bundle *b, const struct ifl_identity_opts *o, iflow_error *err)
+{
+  if (ifl_hardware_named(o->key_file)) return add_hardware_key(b, o->key_file, o, err);
+  return ifl_bundle_add_file(b, o->key_file, o->passphrase, err);
+}
+
+static bool is_in_hardware(const struct ifl_identity_opts *o)
+{
+  return ifl_hardware_named(o->key_file != NULL ? o->key_file : o->cert_file);
+}
+
 /* What the user gave besides a service key. */
 static int add_given(struct ifl_bundle *b, const struct ifl_identity_opts *o, iflow_error *err)
 {
   int rc = 0;
-  if (o->cert_file != NULL) rc = ifl_bundle_add_file(b, o->cert_file, o->passphrase, err);
+  if (o->cert_file != NULL) rc = add_certificate(b, o, err);
   if (rc == 0 && o->cert_pem != NULL)
     rc = add_text(b, o->cert_pem, strlen(o->cert_pem), "cert_pem", o, err);
-  if (rc == 0 && o->key_file != NULL) rc = ifl_bundle_add_file(b, o->key_file, o->passphrase, err);
+  if (rc == 0 && o->key_file != NULL) rc = add_key(b, o, err);
   if (rc == 0 && o->key_pem != NULL)
     rc = add_text(b, ifl_secret_data(o->key_pem), ifl_secret_len(o->key_pem), "key_pem", o, err);
   return rc;
@@ -117,7 +156,9 @@ static int choose(ifl_credential **out, const struct ifl_bundle *b,
     ifl_prefix(err, "'%s'", source(o));
     return rc;
   }
-  return build(out, b, leaf, err);
+  rc = build(out, b, leaf, err);
+  if (rc == 0) (*out)->in_hardware = is_in_hardware(o);
+  return rc;
 }
 
 int ifl_identity_open(ifl_credential **out, const struct ifl_identity_opts *opts, iflow_error *err)

@@ -62,7 +62,8 @@ static int make_tokens(ifl_tenant *t, const struct ifl_tenant_opts *o, iflow_err
   opts.scope = o->scope;
   opts.grant_in_query = o->grant_in_query;
   opts.secret_in_body = o->secret_in_body;
-  opts.cache_dir = o->cache_dir;
+  bool sealable = opts.credential == NULL || !opts.credential->in_hardware;
+  opts.cache_dir = sealable ? o->cache_dir : NULL;
   opts.trust = t->trust;
   opts.proxy = t->proxy;
   opts.proxy_userpwd = t->proxy_userpwd;

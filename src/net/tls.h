@@ -14,6 +14,7 @@ typedef struct ifl_credential {
   X509 *leaf;
   STACK_OF(X509) * chain; /* intermediates, and the root if it was given; never the leaf */
   EVP_PKEY *key;
+  bool in_hardware;     /* the key does not leave it: nothing can be derived from it */
   char fingerprint[65]; /* SHA-256 of the leaf, lower-case hex */
 } ifl_credential;
 
