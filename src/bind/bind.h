@@ -22,6 +22,7 @@ int ifl_open_service_key(lua_State *L);
 int ifl_open_cert(lua_State *L);
 int ifl_open_identity(lua_State *L);
 int ifl_open_jwt(lua_State *L);
+int ifl_open_probe(lua_State *L);
 int ifl_open_tenant(lua_State *L);
 int ifl_open_outbox(lua_State *L);
 int ifl_open_file(lua_State *L);

@@ -31,6 +31,7 @@ static const luaL_Reg submodules[] = {
   { "jwt", ifl_open_jwt },
   { "http", ifl_open_http },
   { "server", ifl_open_server },
+  { "probe", ifl_open_probe },
   { "tenant", ifl_open_tenant },
   { "outbox", ifl_open_outbox },
   { NULL, NULL },

@@ -21,11 +21,10 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define TRUST_DIRECTORY "/etc/ssl/certs"
-#define SESSIONS_MAX    64 /* identities whose TLS sessions are kept while nobody is connected */
-#define CA_CACHE_S      1L /* a burst of connections parses the trust file once */
-#define NUDGE_MS        25
-#define RESOLVER_MS     5000 /* resolv.conf(5), timeout */
+#define SESSIONS_MAX 64 /* identities whose TLS sessions are kept while nobody is connected */
+#define CA_CACHE_S   1L /* a burst of connections parses the trust file once */
+#define NUDGE_MS     25
+#define RESOLVER_MS  5000 /* resolv.conf(5), timeout */
 
 /* A socket that curl watches while it connects. */
 struct watch {
@@ -297,7 +296,7 @@ static CURLcode set_url(ifl_connection *c, const struct ifl_destination *to)
 static CURLcode set_tls(ifl_connection *c, const struct ifl_destination *to)
 {
   CURLcode rc = CURLE_OK;
-  const char *directory = to->cafile == NULL ? TRUST_DIRECTORY : NULL;
+  const char *directory = to->cafile == NULL ? IFL_TRUST_DIRECTORY : NULL;
   const char *file = to->trust == NULL ? to->cafile : NULL;
   SET(CURLOPT_CAINFO, file);
   SET(CURLOPT_CAPATH, directory);
@@ -521,7 +520,7 @@ static int fail_trust_file(const ifl_connection *c, iflow_error *err)
   if (c->cafile != NULL && access(c->cafile, R_OK) < 0)
     return ifl_fail_errno(err, errno, "cannot read the trust file '%s'", c->cafile);
   return ifl_fail(err, IFLOW_ECERT, "the trust file '%s' holds no certificate in PEM form",
-                  c->cafile != NULL ? c->cafile : TRUST_DIRECTORY);
+                  c->cafile != NULL ? c->cafile : IFL_TRUST_DIRECTORY);
 }
 
 /* The TLS handshake failed, or the peer's name is wrong. */
@@ -633,6 +632,35 @@ void ifl_connection_set_idle(ifl_connection *c, bool idle)
 bool ifl_connection_resumed(const ifl_connection *c)
 {
   return c->tls.resumed;
+}
+
+static int64_t microseconds(const ifl_connection *c, CURLINFO what)
+{
+  curl_off_t us = 0;
+  curl_easy_getinfo(c->easy, what, &us);
+  return us;
+}
+
+/* A proxy was named; curl says only by the port whether no_proxy spared it. */
+static bool goes_by_proxy(const ifl_connection *c)
+{
+  int64_t port = info(c, CURLINFO_PRIMARY_PORT);
+  const char *colon = c->proxy != NULL ? strrchr(c->proxy, ':') : NULL;
+  return c->proxy != NULL && (port == 0 || colon == NULL || strtol(colon + 1, NULL, 10) == port);
+}
+
+void ifl_connection_get_way(const ifl_connection *c, struct ifl_connection_way *out)
+{
+  char *ip = NULL;
+  curl_easy_getinfo(c->easy, CURLINFO_PRIMARY_IP, &ip);
+  bool v6 = ip != NULL && strchr(ip, ':') != NULL;
+  out->address[0] = '\0';
+  if (ip != NULL && *ip != '\0')
+    snprintf(out->address, sizeof out->address, "%s%s%s:%d", v6 ? "[" : "", ip, v6 ? "]" : "",
+             (int)info(c, CURLINFO_PRIMARY_PORT));
+  out->proxy = goes_by_proxy(c) ? c->proxy : NULL;
+  out->dns_us = microseconds(c, CURLINFO_NAMELOOKUP_TIME_T);
+  out->connect_us = microseconds(c, CURLINFO_CONNECT_TIME_T);
 }
 
 int ifl_connection_error(const ifl_connection *c, iflow_error *err)

@@ -62,4 +62,12 @@ void ifl_connection_set_idle(ifl_connection *c, bool idle);
 int ifl_connection_error(const ifl_connection *c, iflow_error *err);
 bool ifl_connection_resumed(const ifl_connection *c);
 
+/* How far it came, connected or not; proxy is borrowed from the connection. */
+struct ifl_connection_way {
+  char address[64];           /* "10.0.0.1:443", the proxy's if there is one; "" for none yet */
+  const char *proxy;          /* "host:port"; NULL for none, also by no_proxy */
+  int64_t dns_us, connect_us; /* from the start until the name, until TCP; 0: not yet */
+};
+void ifl_connection_get_way(const ifl_connection *c, struct ifl_connection_way *out);
+
 #endif

@@ -6,6 +6,9 @@
 
 #include "net/tls.h"
 
+/* The system's authorities, hashed; never its bundle (DESIGN, section 2). */
+#define IFL_TRUST_DIRECTORY "/etc/ssl/certs"
+
 typedef struct ifl_trust {
   size_t refs;
   char *path;
