@@ -10,8 +10,9 @@
 -- Options of iflow.tenant:
 --   service_key      path of the file from the BTP cockpit, its content as a table, or an
 --                    iflow.service_key
---   identity         iflow.identity; or cert, key (paths), passphrase (secret or string) or
---                    pass_file. A key of type "certificate" brings its own.
+--   identity         iflow.identity; or cert, key (paths, or PKCS#11 URIs of what is in hardware),
+--                    passphrase (secret or string) or pass_file, which is the PIN of hardware, too.
+--                    A key of type "certificate" brings its own.
 --   url              base of paths, instead of the service key's url
 --   cacert           PEM file to trust instead of the system's directory
 --   proxy            URL, "" for none; without it the environment decides. proxy_userpwd: secret
@@ -46,6 +47,7 @@ local caller = require "iflow.caller"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local file_state = require "iflow.file_state"
+local hardware = require "iflow.hardware"
 local suggest = require "iflow.suggest"
 
 local module = {
@@ -102,10 +104,12 @@ end
 local function check_word(options, name, words, level)
   local value = options[name]
   if value == nil or words[value] ~= nil then return end
-  local list = {}
-  for word in pairs(words) do list[#list + 1] = ("'%s'"):format(word) end
+  local list, quoted = {}, {}
+  for word in pairs(words) do list[#list + 1] = word end
   table.sort(list)
-  error(("option '%s' must be %s"):format(name, table.concat(list, " or ")), level + 1)
+  for i, word in ipairs(list) do quoted[i] = ("'%s'"):format(word) end
+  error(suggest.message(("option '%s' must be %s"):format(name, table.concat(quoted, " or ")),
+    value, list), level + 1)
 end
 
 -- Credentials ----------------------------------------------------------------------------------
@@ -195,7 +199,8 @@ end
 local function files_of(options)
   local paths = {}
   for _, name in ipairs { "service_key", "cert", "key", "pass_file", "cacert" } do
-    if type(options[name]) == "string" then paths[#paths + 1] = options[name] end
+    local path = options[name]
+    if type(path) == "string" and not hardware.is_named(path) then paths[#paths + 1] = path end
   end
   return paths
 end

@@ -45,7 +45,12 @@ local function run_editor(path)
     local value = os.getenv(name)
     return value ~= "" and value or nil
   end
-  local editor = variable "VISUAL" or variable "EDITOR" or "vi"
+  local editor = variable "VISUAL" or variable "EDITOR"
+  if not editor and not (core.file.is_terminal(0) and core.file.is_terminal(1)) then
+    return refuse("there is no terminal for an editor", "give the new text with --body FILE, or "
+      .. "set EDITOR to a command that changes the file it is given")
+  end
+  editor = editor or "vi"
   io.stdout:flush()
   local ok, how, code = os.execute(editor .. " " .. quote(path))
   if ok then return true end

@@ -3,6 +3,7 @@ local bodies = require "iflow.cli.outbox_bodies"
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
+local errors = require "iflow.error"
 local lists = require "iflow.cli.outbox_list"
 local open_outbox = require "iflow.cli.outbox".open
 local selection = require "iflow.cli.outbox_selection"
@@ -152,9 +153,12 @@ end
 
 local hints = {}
 
+-- What the reason asks for comes first.
 function hints.rejected(msg)
-  return ("`iflow outbox retry %d --edit` mends it and sends it again, `iflow outbox drop %d` "
-    .. "gives it up"):format(msg.number, msg.number)
+  local known = msg.code and errors.info(msg.code)
+  return ("%s`iflow outbox retry %d --edit` mends it and sends it again, `iflow outbox drop %d` "
+    .. "gives it up"):format(known and known.hint and known.hint .. "; then " or "", msg.number,
+    msg.number)
 end
 
 function hints.in_doubt(msg)

@@ -112,8 +112,8 @@ local function check_call(options, level)
     "function")
   local auth = options.auth
   if auth ~= nil and type(auth) ~= "function" and not auth_words[auth] then
-    error("option 'auth' must be \"token\", \"certificate\" or \"basic\", or a function of the "
-      .. "message", level + 1)
+    error(suggest.message("option 'auth' must be \"token\", \"certificate\" or \"basic\", or a "
+      .. "function of the message", auth, { "token", "certificate", "basic" }), level + 1)
   end
 end
 
@@ -134,7 +134,8 @@ local function check_plain(options, level)
   end
   expect(options, "trace", level + 1, "true or false", "boolean")
   if options.on_limit ~= nil and not limit_words[options.on_limit] then
-    error("option 'on_limit' must be \"reject\" or \"ready\"", level + 1)
+    error(suggest.message("option 'on_limit' must be \"reject\" or \"ready\"", options.on_limit,
+      { "reject", "ready" }), level + 1)
   end
 end
 

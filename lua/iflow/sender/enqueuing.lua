@@ -144,7 +144,7 @@ end
 
 local function tell_dead(self, item)
   local msg, err = item.msg, item.err
-  events.write("info", "sender", "rejected", "a dead letter: " .. events.reason(msg, err),
+  events.write("warn", "sender", "rejected", "a dead letter: " .. events.reason(msg, err),
     events.result(events.of(self.sender.name, msg), err))
   ending.tell(self.sender, "rejected", msg, err)
 end

@@ -13,6 +13,7 @@ local core = require "iflow.core"
 local errors = require "iflow.error"
 local message = require "iflow.message"
 local new_semaphore = require "iflow.semaphore"
+local suggest = require "iflow.suggest"
 
 local rejects = {}
 
@@ -179,7 +180,8 @@ local function mistake_in(line, fields)
       tostring(line.lost))
   end
   if not outcomes[line.outcome or "rejected"] then
-    return "'outcome' must be \"rejected\", \"retryable\" or \"in_doubt\""
+    return suggest.message("'outcome' must be \"rejected\", \"retryable\" or \"in_doubt\"",
+      line.outcome, { "rejected", "retryable", "in_doubt" })
   end
   if line.step ~= nil and (math.type(line.step) ~= "integer" or line.step < 1) then
     return "'step' must be the number of a transform, or absent"

@@ -39,7 +39,8 @@ local function named(service, trigger, name)
   table.sort(names)
   return nil, errors { code = "usage.invalid", message = suggest.message(
     ("%s '%s' (%s): no sender '%s' is defined"):format(trigger.kind, trigger.name, trigger.place,
-      name), name, names) }
+      name), name, names),
+    hint = ("correct the name, or define it: iflow.sender %q { to = … }"):format(name) }
 end
 
 --- What a function of the script made of `thing`: its values, or nil, err when it raised.
