@@ -130,8 +130,9 @@ settings.rows = {
   { "api_rates", true, "whether the API limits requests a second as documented", "7.1" },
   { "api_csrf", "without_bearer", "which writes to the API need a CSRF token: all, those without "
     .. "bearer token, none", "7.1", choices = { "always", "without_bearer", "never" } },
-  { "api_errors", "error", "spelling of the API's errors in JSON: inside \"error\", or bare with "
-    .. "@lang and #text", "7.4", choices = { "error", "bare" } },
+  { "api_errors", "error", "spelling of the API's errors for who asks for JSON: inside \"error\", "
+    .. "bare with @lang and #text, or XML all the same", "7.4",
+    choices = { "error", "bare", "xml" } },
   { "log_size", 10000, "message processing logs kept", "11 #17 unknown", restart = true,
     least = 1, most = 1000000, whole = true },
 }

@@ -20,7 +20,7 @@ local FORMATS = { json = json_format, ["application/json"] = json_format, xml = 
                   atom = atom_format, ["application/atom+xml"] = atom_format,
                   ["application/xml"] = atom_format }
 
--- A call: { tenant, request, path, segments, options, format }, and how it is refused.
+-- A call: { tenant, request, root, path, segments, options, format }, and how it is refused.
 local call = {}
 call.__index = call
 
@@ -36,7 +36,8 @@ end
 -- Completes the call; an answer when the request makes no sense.
 local function read(self)
   local request = self.request
-  self.path = request.path:sub(#"/api/v1" + 1)
+  local prefix = (request.api_prefix or "") .. "/api/v1"
+  self.path, self.root = request.path:sub(#prefix + 1), self.tenant.addresses:url "api" .. prefix
   self.format = web.wants_json(request.headers) and json_format or atom_format
   self.options = uri.options(request.query)
   if not self.options then return self:refuse(400, "the query has a broken escape") end
@@ -65,7 +66,7 @@ end
 local show = {}
 
 function show.feed(self, found)
-  local page, status, text = query.feed(self.tenant, found.set, found.records, self.options,
+  local page, status, text = query.feed(self, found.set, found.records,
                                         uri.escape(self.path:sub(2)):gsub("%%2F", "/"))
   if not page then return nil, status, text end
   return web.because(self.format.feed(page, found.set), "api: %d of %s", #page.records,
@@ -79,7 +80,7 @@ function show.count(self, found)
 end
 
 function show.entry(self, found)
-  local page, status, text = query.page(self.tenant, found.set, self.options)
+  local page, status, text = query.page(self, found.set)
   if not page then return nil, status, text end
   return web.because(self.format.entry(page, found.set, found.record), "api: one of %s",
                      found.set.name)
@@ -167,7 +168,7 @@ local SPECIAL = {
 }
 
 local function service(self)
-  local answer = self.format.service(self.tenant.addresses:url("api") .. "/api/v1")
+  local answer = self.format.service(self.root)
   return csrf.offer(self.tenant, self.request, web.because(answer, "api: the service document"))
 end
 

@@ -77,10 +77,11 @@ local function read_select(text, set)
 end
 
 --- A page without records, for a single thing: what is selected and expanded of it. nil, status,
---- text when that cannot be.
-function query.page(tenant, set, options)
-  local self = setmetatable({ tenant = tenant, now = tenant.now(),
-                              root = tenant.addresses:url("api") .. "/api/v1" }, page)
+--- text when that cannot be. call: { tenant, root, options } of odata.lua.
+function query.page(call, set)
+  local options = call.options
+  local self = setmetatable({ tenant = call.tenant, now = call.tenant.now(), root = call.root },
+                            page)
   local status, why
   if options["$expand"] then
     self.expand, status, why = read_expand(options["$expand"], set)
@@ -173,8 +174,9 @@ end
 
 --- The page of records that the options ask for; path: of the collection, below the root. nil,
 --- status, text when they are wrong.
-function query.feed(tenant, set, records, options, path)
-  local self, status, why = query.page(tenant, set, options)
+function query.feed(call, set, records, path)
+  local options = call.options
+  local self, status, why = query.page(call, set)
   if not self then return nil, status, why end
   self.path = path
   records, status, why = filtered(set, records, options)

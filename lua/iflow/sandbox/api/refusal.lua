@@ -1,5 +1,5 @@
---- Errors of the OData API (sap-reference 7.4): JSON for who asks for JSON, in one of the two
---- spellings that are seen (setting api_errors), else OData's XML.
+--- Errors of the OData API (sap-reference 7.4): JSON for who asks for JSON, in one of the spellings
+--- that are seen (setting api_errors), else OData's XML.
 local web = require "iflow.sandbox.web"
 local xml = require "iflow.sandbox.api.xml"
 
@@ -25,7 +25,7 @@ end
 return function(tenant, wants_json, status, text, ...)
   text = text:format(...)
   local answer
-  if wants_json then
+  if wants_json and tenant.settings.api_errors ~= "xml" then
     answer = as_json(tenant, status, text)
   else
     answer = web.text(status, XML:format(xml.METADATA, TITLES[status], xml.escape(text)),
