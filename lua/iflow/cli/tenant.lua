@@ -2,12 +2,14 @@
 -- how to get there, and the tenant they make. Spelled as in curl where curl has the same.
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local hardware = require "iflow.hardware"
 
 local tenant = {}
 
 -- curl takes the passphrase behind a colon; here no secret stands on a command line, and what may
 -- be one in no message, so a name with a colon must be that of a file.
 local function certificate_file(word)
+  if hardware.is_named(word) then return hardware.check(word) end
   if word:find(":", 1, true) and not core.file.stat(word) then
     return nil, "names no file, or carries a passphrase behind a ':'; give that one with "
       .. "--pass-file"
@@ -33,11 +35,14 @@ tenant.options = {
   { "--service-key", value = "FILE", help = "service key as downloaded from the BTP cockpit" },
   { "--url", value = "URL", help = "base of TO instead of the service key's url" },
   { "--cacert", value = "FILE", help = "trust these roots (PEM) instead of the system's" },
-  tenant.certificate_option "client certificate with its chain: PEM, DER or PKCS#12",
-  { "--key", value = "FILE", help = "private key of --cert, when it is not in the same file" },
+  tenant.certificate_option("client certificate with its chain: PEM, DER or PKCS#12; or a "
+    .. "PKCS#11 URI"),
+  { "--key", value = "FILE", private = true, convert = hardware.check,
+    help = "private key of --cert, when it is not in the same file; or a PKCS#11 URI" },
   { "--cert-type", value = "TYPE", choices = { "PEM", "DER", "P12" },
     help = "accepted as in curl, though the type is found by the content" },
-  { "--pass-file", value = "FILE", help = "file whose first line is the passphrase of the key" },
+  { "--pass-file", value = "FILE",
+    help = "file whose first line is the passphrase of the key, or the PIN" },
   { "-x --proxy", value = "URL", private = true, convert = proxy_url,
     help = "proxy; without it https_proxy and no_proxy of the environment count" },
   { "--connect-timeout", value = "TIME", type = "duration",

@@ -10,6 +10,7 @@
 
 local access = require "iflow.service.relay.access"
 local core = require "iflow.core"
+local hardware = require "iflow.hardware"
 local tls = require "iflow.service.relay.tls"
 
 local sources = {}
@@ -19,7 +20,7 @@ local sources = {}
 local function files(...)
   local list = {}
   for _, path in pairs { ... } do
-    if type(path) == "string" then list[#list + 1] = path end
+    if type(path) == "string" and not hardware.is_named(path) then list[#list + 1] = path end
   end
   return list
 end
