@@ -64,6 +64,18 @@ describe("iflow instance", function()
     assert.same({ 2, "usage.invalid" }, { result.code, error_of(result) })
   end)
 
+  it("takes a one-time passcode, once", function()
+    local code = process.run({ process.iflow, "sandbox", "cf-user", "passcode", logon.user, "--dir",
+                               sb }).out
+    local env = { IFLOW_CF_API = logon.api, IFLOW_CACERT = sb .. "/ca.pem", IFLOW_PROXY = "" }
+    local words = { "list", "--passcode-file", dir:write("passcode", code), "--json" }
+    assert.same({ "orders" }, names(iflow(env, table.unpack(words))))
+    local result = iflow(env, table.unpack(words))
+    assert.same({ 3, "cf.login" }, { result.code, error_of(result) })
+    result = process.run { process.iflow, "sandbox", "cf-user", "passcode", "nobody", "--dir", sb }
+    assert.equal(2, result.code)
+  end)
+
   it("is who is logged on with the cf CLI", function()
     local answer = json.decode(process.run({ "curl", "-sS", "--noproxy", "*", "--cacert",
       sb .. "/ca.pem", "-u", "cf:", "--data-urlencode", "grant_type=password",

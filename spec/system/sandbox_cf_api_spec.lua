@@ -454,7 +454,11 @@ describe("lists", function()
       assert.same({ 400, 10005 }, { answer.status, answer.body.errors[1].code })
       assert.matches(why, answer.body.errors[1].detail, 1, true)
     end
-    assert.equal(400, cf:get("/v3/spaces?include=organization").status)
+    for _, word in ipairs { "organization", "org" } do -- the older name of the same
+      local spaces = cf:get("/v3/spaces?include=" .. word).body
+      assert.equal("acme", spaces.included.organizations[1].name)
+    end
+    assert.equal(400, cf:get("/v3/organizations?include=spaces").status)
   end))
 
   it("show the catalogue, the space and the organization", with(function(_, cf)

@@ -1,5 +1,5 @@
--- cf_user.lua -- iflow sandbox cf-user add|remove|list: who may use the Cloud Foundry API of a
--- sandbox. The first one, developer, is made with it; DIR/cf.json has its password.
+-- cf_user.lua -- iflow sandbox cf-user add|remove|list|passcode: who may use the Cloud Foundry API
+-- of a sandbox. The first one, developer, is made with it; DIR/cf.json has its password.
 local client = require "iflow.sandbox.client"
 local core = require "iflow.core"
 
@@ -75,8 +75,24 @@ local list = {
   end,
 }
 
+local passcode = {
+  name = "passcode",
+  summary = "print a one-time passcode of a user, as single sign-on gives it",
+  arguments = { { "name", help = "the user" } },
+  options = { dir_option },
+  run = function(args, out)
+    local sb, err = client.open(args.dir)
+    if not sb then return nil, err end
+    local code
+    code, err = sb:cf_user("passcode", args.name)
+    if not code then return nil, err end
+    out:result(function() out:print(code) end, { passcode = code })
+    return 0
+  end,
+}
+
 return {
   name = "cf-user",
   summary = "create, remove and list users of the Cloud Foundry API",
-  commands = { add, remove, list },
+  commands = { add, remove, list, passcode },
 }

@@ -15,6 +15,8 @@ platform.FIRST_USER = "developer"
 -- What a user may do in the space.
 local ROLES = { developer = true, auditor = true, none = true }
 local USERS_MAX = 100
+local PASSCODE_LIFE = 300 -- seconds
+local PASSCODES_MAX = 1000
 
 local function refused(text, ...)
   return nil, errors { code = "sandbox.refused", message = text:format(...) }
@@ -32,7 +34,7 @@ end
 function platform.new(tenant)
   local data = tenant.state.data
   data.cf = data.cf or fresh(tenant.now())
-  local self = setmetatable({ tenant = tenant, windows = {},
+  local self = setmetatable({ tenant = tenant, windows = {}, passcodes = {},
                               signer = signer.new(tenant.dir .. "/authority") }, platform)
   self.jobs = jobs.new(tenant, data.cf.jobs, work.of(tenant))
   return self
@@ -68,6 +70,28 @@ end
 function platform.has_password(user, password)
   local wanted = user.password .. (user.second_factor and ":" .. user.second_factor or "")
   return core.crypto.sha256(wanted) == core.crypto.sha256(password)
+end
+
+--- A one-time passcode, as a user of single sign-on gets it in the browser; it lives for five
+--- minutes, and not longer than the sandbox runs. Or nil, err.
+function platform:passcode(name)
+  if not self:user(name) then return refused("there is no user '%s'", tostring(name)) end
+  local now, count = self.tenant.now(), 0
+  for code, one in pairs(self.passcodes) do
+    if now >= one.ends then self.passcodes[code] = nil else count = count + 1 end
+  end
+  if count >= PASSCODES_MAX then return refused "there are too many passcodes" end
+  local code = core.crypto.base64url(core.crypto.random(15))
+  self.passcodes[code] = { name = name, ends = now + PASSCODE_LIFE }
+  return code
+end
+
+--- The name and record of the user whose passcode that is; it has worked then. nil for no passcode.
+function platform:take_passcode(code)
+  local one = self.passcodes[code]
+  self.passcodes[code] = nil
+  if not one or self.tenant.now() >= one.ends then return nil end
+  return one.name, self:user(one.name)
 end
 
 local function show(name, user)

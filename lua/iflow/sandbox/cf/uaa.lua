@@ -1,5 +1,5 @@
---- POST /oauth/token of the platform's own UAA (sap-reference 2.6): password and refresh_token
---- grants of the client cf, which has an empty secret.
+--- POST /oauth/token of the platform's own UAA (sap-reference 2.6): password (or one-time passcode)
+--- and refresh_token grants of the client cf, which has an empty secret.
 local core = require "iflow.core"
 local jwt = require "iflow.sandbox.token.jwt"
 local platform = require "iflow.sandbox.cf.platform"
@@ -65,6 +65,11 @@ function uaa.user(tenant, token, use)
 end
 
 function GRANTS.password(tenant, form)
+  if form.passcode then
+    local name, owner = tenant.platform:take_passcode(form.passcode)
+    if not owner then return refusal.bad_credentials(tenant) end
+    return issue(tenant, name, owner)
+  end
   local user = tenant.platform:user(form.username)
   if not user or not platform.has_password(user, form.password or "") then
     return refusal.bad_credentials(tenant)
