@@ -14,6 +14,7 @@
 --   iflow.service               senders with their outbox, and what triggers them (service.lua)
 --   iflow.files, iflow.relay, iflow.stdin   triggers: dropped files, HTTP requests, lines
 --   iflow.message_log           what the tenant says of a message (lua/iflow/message_log.lua)
+--   iflow.tenant_api, iflow.odata   what it says of itself, by its OData API (tenant_api.lua)
 --   iflow.cf                    service instances and keys (lua/iflow/cf.lua)
 --   iflow.test                  tests next to the senders (lua/iflow/test.lua)
 --   iflow.message, iflow.transform   messages and what becomes of them (lua/iflow/transform.lua)
@@ -37,9 +38,9 @@ local submodules = {
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
   all = true, cf = true, channel = true, cron = true, error = true, every = true, files = true,
-  message = true, message_log = true, outbox = true, relay = true, retry = true, sandbox = true,
-  semaphore = true, sender = true, service = true, stdin = true, tenant = true, test = true,
-  timeout = true, trace = true, transform = true,
+  message = true, message_log = true, odata = true, outbox = true, relay = true, retry = true,
+  sandbox = true, semaphore = true, sender = true, service = true, stdin = true, tenant = true,
+  tenant_api = true, test = true, timeout = true, trace = true, transform = true,
 }
 --- Words of one module, iflow.verdict, that stand alone.
 local words = { reject = true, done = true, retry_after = true }

@@ -19,8 +19,12 @@ local of_the_api = {
     .. "Integration Cell https://HOST/location/ID, or https://VIRTUAL-HOST/local on the edge",
 }
 
+local retry_option = { "--retry", value = "HOW", choices = { "sap", "none" }, default = "sap",
+  env = false, help = "what passes is asked again as SAP advises, or not at all" }
+
 --- The rows of a command: its own first, then those of a tenant.
 function module.with(rows)
+  rows[#rows + 1] = retry_option
   for i, row in ipairs(tenants.with(rows)) do
     local help = of_the_api[row[1]]
     rows[i] = help and setmetatable({ help = help }, { __index = row }) or row
@@ -44,6 +48,7 @@ function module.open(args, out)
         .. "IFLOW_SERVICE_KEY" }
   end
   local settings = tenants.settings(args, out)
+  settings.retry = args.retry
   local api, err = tenant_api(settings)
   if api then warn_of_plan(api, out) end
   return api, err

@@ -51,8 +51,8 @@ local function print_notes(out, found, args)
         and "; iflow tenant artifacts tells why" or " yet"))
   end
   if #found.chosen == 0 and found.total > 0 and args.name then
-    out:note(("no endpoint has '%s' in its name or URL; there are %d"):format(
-      shared.text(args.name), found.total))
+    out:note(("no endpoint has '%s' in its name or URL; there %s %d"):format(
+      shared.text(args.name), found.total == 1 and "is" or "are", found.total))
   elseif found.total == 0 then
     out:note "no endpoint is shown; one appears 30 s to some minutes after its flow has started"
   end

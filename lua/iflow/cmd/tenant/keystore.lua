@@ -19,7 +19,8 @@ local function ends_first(a, b) return (a.not_after or math.huge) < (b.not_after
 local function rows_of(list)
   local rows = {}
   for i, entry in ipairs(list) do
-    local key = entry.key_type and (entry.key_type .. " " .. (entry.key_size or "")) or nil
+    local key = entry.key_type and entry.key_size
+      and ("%s %d"):format(entry.key_type, entry.key_size) or entry.key_type
     rows[i] = { shared.text(entry.alias, 50), shared.text(entry.type), shared.text(key),
       shared.text(entry.owner), shared.time(entry.not_after), entry.days_left, entry.mark or "" }
   end

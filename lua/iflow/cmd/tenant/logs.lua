@@ -63,10 +63,7 @@ local function show(out, list, asked)
   local rows = {}
   for i, entry in ipairs(list) do rows[i] = row_of(entry) end
   if #rows > 0 then out:table(columns, rows) else note_empty(out, asked) end
-  if list.more then
-    out:note(("there are more than these %d: --limit shows more, --since and --flow less"):format(
-      #rows))
-  end
+  if list.more then out:note "there are more: --limit shows more, --since and --flow less" end
   return 0
 end
 
