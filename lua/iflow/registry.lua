@@ -30,6 +30,18 @@ function registry.with(other, fn, ...)
   return fn(...)
 end
 
+-- What was current when a task began, for those that may outlast it.
+local begun = setmetatable({}, { __mode = "k" })
+
+--- What is current now is for that task, too, when another one has taken its place.
+function registry.keep_for(task) begun[task] = current end
+
+--- What was current when this task began, when it is so no more; else nil.
+function registry.former()
+  local former = begun[core.task.current()]
+  return former ~= current and former or nil
+end
+
 --- Puts another one in place; returns the one before.
 function registry.install(other)
   local before = current

@@ -359,6 +359,8 @@ return function(name)
   end
   local senders = registry.current().senders
   local found = senders[name]
+  local former = not found and registry.former() -- a run of a job that a reload has overtaken
+  if former and former.senders[name] then return former.senders[name] end
   if not found then
     found = setmetatable({ name = name }, sender)
     senders[name] = found

@@ -255,6 +255,49 @@ end }]]
     assert.equal(0, service:stop().code)
   end))
 
+  it("senders: a run that is under way still has the one that is removed", async(function()
+    local place <close> = serve.place()
+    place:script("s.lua", sender("/http/orders", [[
+iflow.every "slow" { interval = "1s", run = function()
+  io.open("began", "w"):close()
+  while not io.open "go" do iflow.sleep(0.05) end
+  local result, err = iflow.sender "orders":enqueue("late", { ids = "late" })
+  local log <close> = io.open("log", "a")
+  log:write(result and result.state or tostring(err), "\n")
+end }]]))
+    local service <close> = place:serve("s.lua", text_log())
+    process.wait_for("the run", function() return place.dir:read "began" end)
+    place:script("s.lua", "local iflow = require 'iflow' iflow.sender 'other' { to = '/http/x' }")
+    assert.is_true(reload(service).ok)
+    place:script("go", "")
+    process.wait_for("its end", function() return place.dir:read "log" end)
+    assert.equal("accepted", place.dir:read "log":match "^%S+")
+    place:script("s.lua", sender "/http/orders")
+    assert.is_true(reload(service).ok)
+    wait_received(place, 1)
+    assert.equal(0, service:stop().code)
+  end))
+
+  it("credentials: the files of the new senders are watched", async(function()
+    local place <close> = serve.place()
+    place:script("s.lua", sender "/http/orders")
+    local service <close> = place:serve("s.lua", { IFLOW_LOG_FORMAT = "json" })
+    os.execute("mkdir " .. place.dir:file "keys")
+    place:script("keys/key.json", place.dir:read "key.json")
+    place:script("s.lua", (sender("/http/orders"):gsub("idempotent = true",
+      "service_key = 'keys/key.json'")))
+    service:signal "HUP"
+    process.wait_for("the reload", function() return service:log():find "reloaded" end)
+    local key = core.json.decode(place.dir:read "key.json")
+    key.oauth.clientid = "another"
+    place:script("keys/key.json.new", core.json.encode(key))
+    assert(os.rename(place.dir:file "keys/key.json.new", place.dir:file "keys/key.json"))
+    process.wait_for("the new key", function()
+      return service:log():find '"event":"credentials_renewed"'
+    end)
+    assert.equal(0, service:stop().code)
+  end))
+
   it("modules are read again, tasks of the script before end, and calls go on", async(function()
     local open = false
     local place <close> = serve.place { runtime = function(req)
@@ -325,6 +368,26 @@ describe("SIGHUP", function()
     end
     assert.equal(0, service:wait().code)
     assert.is_truthy(service:log():find "nothing is reloaded")
+  end))
+
+  it("many times a second loses and doubles nothing", async(function()
+    local place <close> = serve.place()
+    local port = process.free_port()
+    place:script("s.lua", sender("/http/orders", relay(port)))
+    local service <close> = place:serve("s.lua", text_log())
+    local sent = {}
+    for i = 1, 15 do
+      service:signal "HUP"
+      for part = 1, 4 do
+        local id = ("m-%d-%d"):format(i, part)
+        fine(service, post(port, id))
+        sent[#sent + 1] = id
+        core.task.sleep(0.025)
+      end
+    end
+    wait_received(place, #sent)
+    assert.equal(0, service:stop().code)
+    assert_each_once(sent, place.received)
   end))
 
   it("in a crowd is a reload or two", async(function()

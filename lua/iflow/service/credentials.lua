@@ -161,7 +161,6 @@ end
 
 -- again: what was refused is tried, too. Returns after how many seconds to look again.
 local function look(self, again)
-  self.registry = self.service.registry
   local wait, folders = nil, {}
   for _, source in ipairs(sources.of(self.service)) do
     local held = source.held()
@@ -216,7 +215,6 @@ end
 -- of the certificate, or client id of the service key, not_after =, loaded = seconds since 1970,
 -- problem = why what is in the file now is not in use, or nil } … }
 function running:list()
-  if self.registry ~= self.service.registry then wake(self) end
   local list = {}
   for _, source in ipairs(sources.of(self.service)) do
     local held = source.held()
@@ -229,6 +227,9 @@ function running:list()
   end
   return list
 end
+
+--- The service has another registry, and so other files.
+function running:follow() wake(self) end
 
 --- Watches no more; what is being read is dropped. May be repeated.
 function running:stop()

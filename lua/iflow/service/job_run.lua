@@ -7,6 +7,7 @@ local duration = require "iflow.duration"
 local errors = require "iflow.error"
 local guarded = require "iflow.guarded"
 local metrics = require "iflow.service.metrics"
+local registry = require "iflow.registry"
 local result_of = require "iflow.schedule.result"
 
 -- Whether it is to be begun still: a run that asked for another attempt may have given way.
@@ -111,6 +112,7 @@ return function(keeper, run)
   local job = keeper.job
   local task <close> = core.task.spawn(guarded.call, job.run, job, run.planned, run.missed,
     run.attempt)
+  registry.keep_for(task)
   run.task = task
   finish(keeper, run, task:join())
 end

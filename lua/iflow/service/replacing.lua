@@ -187,6 +187,8 @@ return function(service, fresh, install)
   replace_pumps(service, old, fresh)
   prepared.jobs()
   commit_triggers(service, prepared.triggers)
+  local watcher = service.parts.credentials
+  if watcher then watcher:follow() end
   service:changed()
   return true
 end
