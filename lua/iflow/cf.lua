@@ -151,6 +151,12 @@ local function check(options, known, needed, level)
   end
 end
 
+local function check_name(name, what, level)
+  if type(name) ~= "string" then
+    error(("the name of the %s is expected, got %s"):format(what, type(name)), level + 1)
+  end
+end
+
 -- The options of a job, of what the caller gave.
 local function job_options(options, level)
   options = options or {}
@@ -187,6 +193,7 @@ end
 --- when the platform does not tell them).
 function cf:instance(name)
   caller.check_waits("instance", 2)
+  check_name(name, "instance", 2)
   return instances.show(self, name)
 end
 
@@ -211,6 +218,7 @@ end
 --- Deletes an instance with its keys. options: wait, progress. true, or nil, err.
 function cf:delete_instance(name, options)
   caller.check_waits("delete_instance", 2)
+  check_name(name, "instance", 2)
   if options then check(options, JOB, {}, 2) end
   return instances.delete(self, name, job_options(options, 2))
 end
@@ -220,6 +228,7 @@ end
 --- them.
 function cf:keys(instance, options)
   caller.check_waits("keys", 2)
+  check_name(instance, "instance", 2)
   if options then check(options, { "details" }, {}, 2) end
   return keys.list(self, instance, options and options.details)
 end
@@ -238,12 +247,16 @@ end
 --- The document of a key that exists.
 function cf:key(instance, name)
   caller.check_waits("key", 2)
+  check_name(instance, "instance", 2)
+  check_name(name, "key", 2)
   return keys.document(self, instance, name)
 end
 
 --- Deletes a key. Its tokens live on until they expire. options: wait, progress. true, or nil, err.
 function cf:delete_key(instance, name, options)
   caller.check_waits("delete_key", 2)
+  check_name(instance, "instance", 2)
+  check_name(name, "key", 2)
   if options then check(options, JOB, {}, 2) end
   return keys.delete(self, instance, name, job_options(options, 2))
 end

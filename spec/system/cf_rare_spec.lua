@@ -208,6 +208,22 @@ describe("a name", function()
     assert.equal("cf.ambiguous", code_of(cf:create_instance { name = "a" }))
   end))
 
+  it("of an organization without a space for this user shows nothing of other ones", with({
+    ["GET /v3/organizations"] = { { 200, page { { guid = "g1", name = "acme" } } } },
+    ["GET /v3/spaces"] = { { 200, page {} } }, [LIST] = { { 200, list_of "foreign" } },
+  }, function(platform)
+    local cf = platform:open { space_guid = false, space = false }
+    assert.equal("cf.not_found", code_of(cf:instances()))
+    assert.equal(0, platform:count(LIST))
+  end))
+
+  it("with a comma, or in another case, is not that of another one", with({
+    [LIST] = { { 200, list_of("a,b", "A,B", "a") } },
+  }, function(platform)
+    assert.equal("a,b-guid", assert(platform:open():instance "a,b").guid)
+    assert.equal("cf.not_found", code_of(platform:open():instance "b"))
+  end))
+
   it("of a plan that is not offered leads to the entitlement", with({
     ["GET /v3/service_plans"] = { { 200, page {} } },
   }, function(platform)

@@ -83,12 +83,9 @@ end
 --- The instance of that name; or nil, err.
 function instances.find(cf, name)
   local what = ("find the instance '%s'"):format(name)
-  local list, err = look(cf, what, name)
+  local list, err = look(cf, what, places.name_filter(name))
   if not list then return nil, err end
-  local exact = {}
-  for _, one in ipairs(list) do
-    if one.name == name then exact[#exact + 1] = one end
-  end
+  local exact = places.named(list, name)
   if #exact == 1 then return exact[1] end
   if #exact > 1 then return ambiguous(name, exact) end
   list, err = look(cf, what)
@@ -133,10 +130,11 @@ end
 
 -- What a failed creation leaves behind would be in the way of the next one.
 local function clear_away(cf, name, space, what)
-  local list = cf.connection:list(PATH, what, { names = name, space_guids = space.guid })
-  for _, resource in ipairs(list or {}) do
+  local list = cf.connection:list(PATH, what, { names = places.name_filter(name),
+                                                space_guids = space.guid })
+  for _, resource in ipairs(places.named(list or {}, name)) do
     local last = instances.operation(resource) or {}
-    if resource.name == name and last.type == "create" and last.state == "failed" then
+    if last.type == "create" and last.state == "failed" then
       local path = path_of(resource)
       local answer = cf.connection:request("DELETE", path, what)
       if answer then jobs.finish(cf.connection, answer, what, path, {}) end

@@ -105,11 +105,10 @@ end
 
 -- The key of that name in the instance; or nil, err.
 local function find(cf, instance, name)
-  local list, err = resources_of(cf, instance, name)
+  local list, err = resources_of(cf, instance, places.name_filter(name))
   if not list then return nil, err end
-  for _, key in ipairs(list) do
-    if key.name == name then return key end
-  end
+  local key = places.named(list, name)[1]
+  if key then return key end
   list, err = resources_of(cf, instance)
   if not list then return nil, err end
   return nil, places.not_found("key", name, (" in instance '%s'"):format(instance.name), list)

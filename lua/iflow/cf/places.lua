@@ -7,6 +7,8 @@ local places = {}
 places.__index = places
 
 local SHOWN = 8 -- names of what there is, in an error
+local NO_SPACE = "the user needs the role Space Developer in a space: BTP cockpit > subaccount > "
+  .. "Cloud Foundry > Spaces > (space) > Members"
 
 --- options: org and space (names, either may be nil), space_guid (when it is known already).
 function places.new(connection, options)
@@ -27,12 +29,25 @@ function places.not_found(kind, name, where, list)
   return errors { code = "cf.not_found", message = text, hint = hint }
 end
 
+--- A filter by one name; nil for a name that would be several, since commas separate them.
+function places.name_filter(name) return not name:find(",", 1, true) and name or nil end
+
+--- Those of a list that are called so: a platform may compare names without their case.
+function places.named(list, name)
+  local exact = {}
+  for _, one in ipairs(list) do
+    if one.name == name then exact[#exact + 1] = one end
+  end
+  return exact
+end
+
 -- The organization of that name.
 local function organization(self, name)
   local path, what = "/v3/organizations", ("find the organization '%s'"):format(name)
-  local found, err = self.connection:list(path, what, { names = name })
+  local found, err = self.connection:list(path, what, { names = places.name_filter(name) })
   if not found then return nil, err end
-  if found[1] then return found[1] end
+  local one = places.named(found, name)[1]
+  if one then return one end
   found, err = self.connection:list(path, what)
   if not found then return nil, err end
   return nil, places.not_found("organization", name, "", found)
@@ -67,8 +82,9 @@ local function look(self)
     if not owner then return nil, err end
     fields.organization_guids, where = owner.guid, (" in organization '%s'"):format(owner.name)
   end
-  fields.names = options.space
+  fields.names = options.space and places.name_filter(options.space)
   local list, err = spaces_of(self, fields)
+  if list and options.space then list = places.named(list, options.space) end
   if not list or list[1] or not options.space then return list, err end
   list, err = spaces_of(self, { organization_guids = fields.organization_guids })
   if not list then return nil, err end
@@ -85,12 +101,18 @@ function places:spaces()
   return self.list
 end
 
+local function no_space()
+  return errors { code = "cf.not_found", message = "this user sees no space there",
+                  hint = NO_SPACE }
+end
+
 --- Filters for a list that is limited to these spaces; {} when none was named. Or nil, err.
 function places:filter()
   local options = self.options
   if not (options.space or options.org or options.space_guid) then return {} end
   local list, err = self:spaces()
   if not list then return nil, err end
+  if not list[1] then return nil, no_space() end
   local guids = {}
   for i, space in ipairs(list) do guids[i] = space.guid end
   return { space_guids = guids }
@@ -107,11 +129,7 @@ function places:one()
   local list, err = self:spaces()
   if not list then return nil, err end
   if #list == 1 then return list[1] end
-  if #list == 0 then
-    return nil, errors { code = "cf.not_found", message = "this user sees no space",
-      hint = "the user needs the role Space Developer in a space: BTP cockpit > subaccount > Cloud "
-        .. "Foundry > Spaces > (space) > Members" }
-  end
+  if #list == 0 then return nil, no_space() end
   local names = {}
   for i, space in ipairs(list) do names[i] = places.text(space) end
   table.sort(names)

@@ -1,5 +1,5 @@
 --- Fields as application/x-www-form-urlencoded, in the order of their names: for queries and forms
---- of the Cloud Foundry API and its UAA. A nil or an empty text is left out.
+--- of the Cloud Foundry API and its UAA.
 local function escape(text)
   return (tostring(text):gsub("[^%w._~-]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
@@ -10,7 +10,7 @@ return function(fields)
   local parts = {}
   for name, value in pairs(fields) do
     if type(value) == "table" then value = table.concat(value, ",") end
-    if value ~= "" then parts[#parts + 1] = escape(name) .. "=" .. escape(value) end
+    parts[#parts + 1] = escape(name) .. "=" .. escape(value)
   end
   table.sort(parts)
   return table.concat(parts, "&")
