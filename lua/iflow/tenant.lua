@@ -9,7 +9,8 @@
 --
 -- Options of iflow.tenant:
 --   service_key      path of the file from the BTP cockpit, its content as a table, or an
---                    iflow.service_key
+--                    iflow.service_key. It, cert, key and pass_file may also be named as systemd
+--                    credentials, by variables or commands: lua/iflow/source.lua
 --   identity         iflow.identity; or cert, key (paths, or PKCS#11 URIs of what is in hardware),
 --                    passphrase (secret or string) or pass_file, which is the PIN of hardware, too.
 --                    A key of type "certificate" brings its own.
@@ -48,6 +49,7 @@ local core = require "iflow.core"
 local errors = require "iflow.error"
 local file_state = require "iflow.file_state"
 local hardware = require "iflow.hardware"
+local source = require "iflow.source"
 local suggest = require "iflow.suggest"
 
 local module = {
@@ -126,6 +128,45 @@ local function open_service_key(value, level)
     .. type(value), level + 1)
 end
 
+-- What commands print takes the place of the files.
+local printed = {
+  service_key = function(options, secret)
+    local key, err = core.service_key.parse(secret:reveal(), "the service key of the command")
+    options.service_key = key
+    return key, err
+  end,
+  cert = function(options, secret)
+    options.cert, options.cert_pem = nil, secret:reveal()
+    return true
+  end,
+  key = function(options, secret)
+    options.key, options.key_pem = nil, secret
+    return true
+  end,
+}
+
+-- A copy in which credentials that are named otherwise (source.lua) are paths or contents.
+local function with_sources(options)
+  local out = copy(options, tenant_options)
+  for name, take in pairs(printed) do
+    local value = options[name]
+    if type(value) == "string" or source.is_command(value) then
+      local path, err, secret = source.resolve(value)
+      local ok = path
+      out[name] = path
+      if secret then ok, err = take(out, secret) end
+      if not ok then return nil, err end
+    end
+  end
+  local pass_file = options.pass_file
+  if source.is_command(pass_file) or type(pass_file) == "string" and source.is_named(pass_file) then
+    local secret, err = source.secret(pass_file)
+    if not secret then return nil, err end
+    out.pass_file, out.passphrase = nil, secret
+  end
+  return out
+end
+
 local function is_encrypted(key)
   local pem = key:private_key_pem()
   return pem ~= nil and pem:reveal():find("ENCRYPTED", 1, true) ~= nil
@@ -133,7 +174,7 @@ end
 
 -- A file that would be ignored is a mistake: whoever names it believes that it counts.
 local function check_used(options, key)
-  if options.cert then return true end
+  if options.cert or options.cert_pem then return true end
   local unused
   if key.type == "client secret" then
     unused = options.key and "the private key (--key)" or options.pass_file
@@ -152,7 +193,7 @@ local function open_identity(options, key)
   if options.identity then return options.identity end
   local used, why = check_used(options, key)
   if not used then return nil, why end
-  if not options.cert and key.type == "client secret" then return nil end
+  if not options.cert and not options.cert_pem and key.type == "client secret" then return nil end
   local passphrase = options.passphrase
   if options.pass_file then
     local secret, err = core.secret.file(options.pass_file)
@@ -160,7 +201,7 @@ local function open_identity(options, key)
     passphrase = secret
   end
   return core.identity.open { service_key = key, cert = options.cert, key = options.key,
-    passphrase = passphrase }
+    cert_pem = options.cert_pem, key_pem = options.key_pem, passphrase = passphrase }
 end
 
 -- Where tokens are kept: nil for nowhere.
@@ -206,7 +247,9 @@ local function files_of(options)
 end
 
 -- Options are complete; what is wrong with them is raised `level` above the caller.
-local function open(options, level)
+local function open(given, level)
+  local options, failure = with_sources(given)
+  if not options then return nil, failure end
   local paths = files_of(options)
   local state = file_state(paths)
   check_word(options, "grant_type_in", { body = true, query = true }, level + 1)

@@ -39,6 +39,9 @@ int ifl_open_gzip(lua_State *L);
 ifl_credential *ifl_checkidentity(lua_State *L, int arg);    /* identity.c */
 ifl_service_key *ifl_checkservicekey(lua_State *L, int arg); /* service_key.c */
 
+/* process_output.c: the function process.output. */
+int ifl_process_output(lua_State *L);
+
 /* json.c: null and the mark of arrays, for other formats. */
 void ifl_pushnull(lua_State *L);
 void ifl_markarray(lua_State *L); /* the table at the top */

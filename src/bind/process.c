@@ -3,9 +3,11 @@
  *   process.executable() -> path of the running program | nil, err
  *   process.pid() -> number
  *   process.detach { program, arg…, log = path } -> pid | nil, err
+ *   process.output { program, arg… } -> what it prints, see process_output.c
  *   process.status(pid) -> "running" | "ended", exit code (128 + n after signal n)  of a detached one */
 #include "base/error.h"
 #include "bind/bind.h"
+#include "bind/offload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -113,11 +115,11 @@ static int f_status(lua_State *L)
 
 int ifl_open_process(lua_State *L)
 {
-  static const luaL_Reg funcs[] = { { "executable", f_executable },
-                                    { "pid", f_pid },
-                                    { "detach", f_detach },
-                                    { "status", f_status },
-                                    { NULL, NULL } };
+  ifl_offload_open(L);
+  static const luaL_Reg funcs[] = {
+    { "executable", f_executable },   { "pid", f_pid },       { "detach", f_detach },
+    { "output", ifl_process_output }, { "status", f_status }, { NULL, NULL }
+  };
   luaL_newlib(L, funcs);
   return 1;
 }

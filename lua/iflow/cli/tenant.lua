@@ -3,6 +3,7 @@
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local hardware = require "iflow.hardware"
+local source = require "iflow.source"
 
 local tenant = {}
 
@@ -10,6 +11,7 @@ local tenant = {}
 -- be one in no message, so a name with a colon must be that of a file.
 local function certificate_file(word)
   if hardware.is_named(word) then return hardware.check(word) end
+  if source.is_named(word) then return word end
   if word:find(":", 1, true) and not core.file.stat(word) then
     return nil, "names no file, or carries a passphrase behind a ':'; give that one with "
       .. "--pass-file"
