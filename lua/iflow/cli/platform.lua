@@ -49,11 +49,7 @@ end
 
 -- Opening ----------------------------------------------------------------------------------------
 
-local function not_running(dir)
-  return errors { code = "sandbox.not_running",
-    message = ("no sandbox is running in '%s'"):format(dir),
-    hint = ("start it with: iflow sandbox start --dir %s --detach"):format(dir) }
-end
+local function not_running(dir) return require("iflow.sandbox.client").not_running(dir) end
 
 -- Address, authority and first user of a sandbox, as options of iflow.cf; --user is another one.
 local function of_sandbox(args)

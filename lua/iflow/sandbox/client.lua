@@ -1,5 +1,5 @@
 --- Speaks to a running sandbox over its admin path, with the same methods as the object that
---- sandbox.start returns. What the commands `iflow sandbox …` and `iflow instance …` use.
+--- sandbox.start returns. What the commands `iflow sandbox …` use.
 ---   local sb = assert(client.open "DIR")
 ---   sb:create_instance { name = "orders" }
 local core = require "iflow.core"
@@ -10,7 +10,8 @@ local client = {}
 
 local TIMEOUT = 60 -- seconds: a 4096-bit key may take some
 
-local function not_running(dir)
+--- The error for a directory in which no sandbox runs.
+function client.not_running(dir)
   return errors { code = "sandbox.not_running",
     message = ("no sandbox is running in '%s'"):format(dir),
     hint = ("start it with: iflow sandbox start --dir %s --detach"):format(dir) }
@@ -31,7 +32,7 @@ end
 function methods:call(name, ...)
   local answer, err = post(self, name, { ... })
   if not answer then
-    if err.code == "net.connect" then err = not_running(self.dir) end
+    if err.code == "net.connect" then err = client.not_running(self.dir) end
     return nil, err
   end
   local value = core.json.decode(answer.body)
@@ -66,7 +67,7 @@ function client.open(dir)
   local text = core.file.read(dir .. "/endpoints.json")
   local secret = core.file.read(dir .. "/admin.token", 4096)
   local endpoints = text and core.json.decode(text)
-  if not secret or type(endpoints) ~= "table" then return nil, not_running(dir) end
+  if not secret or type(endpoints) ~= "table" then return nil, client.not_running(dir) end
   endpoints.cacert = dir .. "/ca.pem" -- whatever the directory was called there
   return setmetatable({ dir = dir, endpoints = endpoints, token = secret:match("^%S+") }, class)
 end
