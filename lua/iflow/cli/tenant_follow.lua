@@ -3,10 +3,9 @@
 local clock = require "iflow.clock"
 local shared = require "iflow.cli.tenant_api"
 
-local PAUSE = 5      -- seconds between two looks
-local LATE = 120     -- seconds after which a log appears at the latest
+local LATE = 120      -- seconds after which a log appears at the latest
 local OPEN_MAX = 3600 -- seconds for which a message that is not over is looked at again
-local LOOK = 1000    -- logs of one look at most
+local LOOK = 1000     -- logs of one look at most
 
 local function line_of(entry)
   return ("%s  %s  %-10s  %s%s"):format(shared.time(entry.started) or "?",
@@ -64,13 +63,14 @@ local function look(api, asked, state, out)
   return show(out, news(list, state.seen)) and true or false
 end
 
---- api: tenant_api; asked: what its logs are asked. Returns an exit code, or nil, err.
-return function(api, asked, out)
+--- api: tenant_api; asked: what its logs are asked; pause: seconds between two looks. Returns an
+-- exit code, or nil, err.
+return function(api, asked, pause, out)
   local state = { seen = {} }
   local open, err = look(api, asked, state, out)
   asked.limit = LOOK
   while open do
-    clock.sleep(PAUSE)
+    clock.sleep(pause)
     asked.since = window(state.seen, clock.now())
     open, err = look(api, asked, state, out)
   end

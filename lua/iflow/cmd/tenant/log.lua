@@ -1,6 +1,7 @@
 -- log.lua -- iflow tenant log ID: all that the tenant tells of one message.
 local certificates = require "iflow.cli.certificates"
 local clock = require "iflow.clock"
+local core = require "iflow.core"
 local errors = require "iflow.error"
 local log_words = require "iflow.cli.log_words"
 local shared = require "iflow.cli.tenant_api"
@@ -10,7 +11,8 @@ local YOUNG = 120                  -- seconds in which a log may still appear
 
 -- Looks until the log is there and its message is over, or the time is: entry | nil | nil, err.
 local function find(api, args)
-  local deadline, pause = clock.monotonic() + (args.wait or 0), LOOK_FIRST
+  local deadline = clock.monotonic() + (args.wait and core.task.seconds(args.wait) or 0)
+  local pause = LOOK_FIRST
   while true do
     local entry, err = api:log(args.id)
     if err then return nil, err end

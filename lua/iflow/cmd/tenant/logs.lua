@@ -1,11 +1,13 @@
 -- logs.lua -- iflow tenant logs: message processing logs by id, flow, status and time, or as they
 -- appear.
+local core = require "iflow.core"
 local errors = require "iflow.error"
 local follow = require "iflow.cli.tenant_follow"
 local log_words = require "iflow.cli.log_words"
 local shared = require "iflow.cli.tenant_api"
 
 local LIMIT, LIMIT_MAX = 50, 100000
+local INTERVAL_MIN = 0.1
 
 local columns = { "started", "message id", "flow", "status", "took", "application id" }
 
@@ -38,6 +40,8 @@ local function question(args)
     return usage(("--limit takes 1 to %d"):format(LIMIT_MAX))
   elseif args.since and args["until"] and args.since >= args["until"] then
     return usage "--since must be before --until"
+  elseif core.task.seconds(args.interval) < INTERVAL_MIN then
+    return usage(("--interval is at least %g s"):format(INTERVAL_MIN))
   elseif args.follow and args["until"] then
     return usage "--follow goes on; it has no --until"
   end
@@ -72,7 +76,7 @@ local function run(args, out)
   if not asked then return nil, err end
   local api <close>, why = shared.open(args, out)
   if not api then return nil, why end
-  if args.follow then return follow(api, asked, out) end
+  if args.follow then return follow(api, asked, core.task.seconds(args.interval), out) end
   local list
   list, err = api:logs(asked)
   if not list then return nil, err end
@@ -103,6 +107,8 @@ return {
       help = "at most so many (50)" },
     { "--follow", flag = true, env = false,
       help = "then those that appear or change, as they do; with --json one object a line" },
+    { "--interval", value = "TIME", type = "duration", default = "5s", env = false,
+      help = "with --follow: between two looks" },
   },
   run = run,
 }
