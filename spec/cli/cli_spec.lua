@@ -4,7 +4,8 @@
 --   > a line of standard output           "…" stands for any text of a line, a lone "…" for any
 --   ! a line of standard error            lines, none included
 --   = 2                                    the exit code; 0 when left out
--- Commands run with HOME in that directory, $ROOT at the checkout and no variables of ours. What
+-- Commands run with HOME in that directory, $ROOT at the checkout and no variables of ours
+-- but what makes sandboxes start soon. What
 -- they leave running in a sandbox directory is stopped.
 local process = require "spec.support.process"
 
@@ -86,7 +87,8 @@ local function environment(dir)
   local bin = assert(process.iflow, "IFLOW_BIN must name the host binary")
   local words = { "env", "-i", "HOME=" .. dir.path, "ROOT=" .. os.getenv "PWD", "LC_ALL=C.UTF-8",
     ("PATH=%s:%s"):format(bin:match "^(.*)/[^/]*$", os.getenv "PATH") }
-  for _, name in ipairs { "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS" } do
+  for _, name in ipairs { "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS",
+    "IFLOW_SANDBOX_KEYS" } do
     if os.getenv(name) then words[#words + 1] = name .. "=" .. os.getenv(name) end
   end
   return words

@@ -1,6 +1,9 @@
 -- process.lua -- other programs in specs: run one to its end, start and stop helpers, wait for
 -- ports, temporary directories. Inside iflow.run waiting lets the loop go on, so that a client
--- program can be served by the test that started it.
+-- program can be served by the test that started it. What is done often is done without a shell.
+local core = require "iflow.core"
+local system = require "system"
+
 local process = {}
 
 --- The interpreter for Lua child processes: stock lua5.4, or the sanitizer build's.
@@ -27,23 +30,22 @@ end
 
 process.quote, process.read, process.write = quote, read, write
 
---- A short pause: of the task inside iflow.run, of the whole process outside.
-function process.pause()
-  local core = package.loaded["iflow.core"]
-  if core and core.task.current() then
-    core.task.sleep(0.02)
-  else
-    os.execute "sleep 0.02"
-  end
+local PAUSE = 0.02
+
+--- A short pause (20 ms): of the task inside iflow.run, of the whole process outside.
+function process.pause(seconds)
+  local sleep = core.task.current() and core.task.sleep or system.sleep
+  sleep(seconds or PAUSE)
 end
 
 --- Waits until check() is true; raises `what` when that takes longer than `seconds` (60).
 function process.wait_for(what, check, seconds)
-  local deadline = os.time() + (seconds or 60)
+  local deadline, pause = os.time() + (seconds or 60), PAUSE / 16
   repeat
     local value = check()
     if value then return value end
-    process.pause()
+    process.pause(pause)
+    pause = math.min(pause * 1.5, PAUSE)
   until os.time() > deadline
   error("waited in vain for " .. what, 2)
 end
@@ -52,7 +54,7 @@ end
 
 local directory = {}
 directory.__index = directory
-function directory.__close(dir) os.execute("rm -rf " .. quote(dir.path)) end
+function directory.__close(dir) core.file.remove(dir.path, { recursive = true }) end
 directory.__gc, directory.close = directory.__close, directory.__close
 function directory:file(name) return self.path .. "/" .. name end
 function directory:read(name) return read(self:file(name)) end
@@ -60,10 +62,7 @@ function directory:write(name, text) return write(self:file(name), text) end
 
 --- An empty directory that goes with its scope: local dir <close> = process.tempdir()
 function process.tempdir()
-  local pipe = assert(io.popen "mktemp -d /tmp/iflow-spec.XXXXXX")
-  local path = assert(pipe:read "l")
-  pipe:close()
-  return setmetatable({ path = path }, directory)
+  return setmetatable({ path = assert(core.file.tempdir "iflow-spec.") }, directory)
 end
 
 -- Ports ----------------------------------------------------------------------------------------
@@ -104,7 +103,7 @@ local running = {}
 running.__index = running
 
 local function command_line(command)
-  local words = { "exec env" }
+  local words = { command.env and "exec env" or "exec" }
   for name, value in pairs(command.env or {}) do
     words[#words + 1] = name .. "=" .. quote(value)
   end
@@ -128,8 +127,7 @@ function process.start(command)
     wait $!
     code=$?
     kill -s KILL -- -$!
-    echo $code >%s.new
-    mv %s.new %s]]):format(q "command", q "in", q "out", q "err", q "code", q "code", q "code")))
+    echo $code >%s]]):format(q "command", q "in", q "out", q "err", q "code")))
   local pid = math.tointeger(assert(pipe:read "n"))
   return setmetatable({ pid = pid, dir = dir, pipe = pipe, name = command[1] }, running)
 end
@@ -139,7 +137,7 @@ function running:signal(name)
   return self:alive() and os.execute(("kill -s %s -- -%d 2>/dev/null"):format(name, self.pid))
 end
 
-function running:alive() return self.dir:read "code" == nil end
+function running:alive() return not (self.dir:read "code" or ""):find "\n" end
 
 --- What it wrote so far, both streams.
 function running:output() return (self.dir:read "out" or "") .. (self.dir:read "err" or "") end

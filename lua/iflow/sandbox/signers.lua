@@ -4,6 +4,7 @@
 --- With the setting rotation_interval a key is changed when it is that old: by whoever needs a key
 --- next, but the old one's grace counts from the moment when it was due.
 local core = require "iflow.core"
+local keys = require "iflow.sandbox.keys"
 
 local signers = {}
 signers.__index = signers
@@ -16,7 +17,7 @@ local function signer_of(key)
            kid = "default-jwt-key-" .. core.crypto.sha256(public_pem):sub(1, 10) }
 end
 
-local function generate() return core.authority.keypair { type = "rsa", bits = 2048 } end
+local function generate(self) return keys.rsa(self.dir, 2048) end
 
 local function adopt(self, key, since)
   local ok, err = core.file.write(self.dir .. "/token-signing.key", key:private_pem(), "0600")
@@ -26,7 +27,7 @@ local function adopt(self, key, since)
 end
 
 local function make_first(self)
-  local key, err = generate()
+  local key, err = generate(self)
   if not key then return nil, err end
   return adopt(self, key)
 end
@@ -94,7 +95,7 @@ end
 
 local function exchange(self, ends, since)
   local old = self.signer
-  local key, err = generate()
+  local key, err = generate(self)
   if not key then return nil, err end
   local ok, new
   ok, err = retire(self, old, ends) -- first: a kill in between must not end the old tokens

@@ -3,6 +3,7 @@
 local core = require "iflow.core"
 local document = require "iflow.sandbox.broker.document"
 local errors = require "iflow.error"
+local keys = require "iflow.sandbox.keys"
 local x509 = require "iflow.sandbox.broker.x509"
 
 local credentials = {}
@@ -24,7 +25,7 @@ function credentials.secret(_, record)
 end
 
 function credentials.certificate(tenant, record, wanted)
-  local pair, err = core.authority.keypair { type = "rsa", bits = wanted.key_length }
+  local pair, err = keys.rsa(tenant.dir .. "/authority", wanted.key_length)
   if not pair then return nil, err end
   local subject = document.subject(record.guid:sub(1, 8), record.guid)
   local chain, leaf = tenant.authority:client_chain(subject, pair, wanted.validity,

@@ -1,6 +1,7 @@
 --- The key that signs the tokens of the platform's users. It is not the one of the tenant's token
 --- server: a token of the one is nothing to the other. Made when the first user logs on.
 local core = require "iflow.core"
+local keys = require "iflow.sandbox.keys"
 local semaphore = require "iflow.semaphore"
 
 local signer = {}
@@ -12,7 +13,7 @@ function signer.new(dir)
 end
 
 local function make(path)
-  local key, err = core.authority.keypair { type = "rsa", bits = 2048 }
+  local key, err = keys.rsa(path:match "^(.*)/", 2048)
   if not key then return nil, err end
   local ok
   ok, err = core.file.write(path, key:private_pem(), "0600")
