@@ -297,6 +297,7 @@ local function take(self, tenant)
   self.tenant, self.session = tenant, nil
   self.host, self.root = place_of(tenant)
   self.client_id = tenant.service_key.client_id
+  self.limits = limits(self.root .. "\n" .. self.client_id)
 end
 
 --- As sender:renew. Internal.
@@ -339,7 +340,7 @@ function odata.open(options, level, retry)
   local policy = retries.of(retry or options.retry, level + 1)
   local tenant, err = tenants.for_api(of_tenant, level + 1)
   if not tenant then return nil, err end
-  local self = setmetatable({ options = of_tenant, policy = policy, limits = limits(),
+  local self = setmetatable({ options = of_tenant, policy = policy,
     timeout = of_tenant.timeout == nil and TIMEOUT or nil }, api)
   take(self, tenant)
   return self

@@ -2,13 +2,14 @@
 -- user (sap-reference 7.1), and the role template each set asks for (7.2). Internal, for
 -- lua/iflow/odata.lua.
 --
---   local limits = new()
+--   local limits = of(user)               -- user: any text; the same text, the same limits
 --   limits:take "MessageProcessingLogs"   -- waits until a request may go
---   new.row "MessageProcessingLogs"       -- { tenant = 1000, user = 100, role = … } | nil
+--   of.row "MessageProcessingLogs"        -- { tenant = 1000, user = 100, role = … }
 --
--- A client keeps to half of a user's figure: so no second sees more than that figure, whenever it
+-- A process keeps to half of a user's figure: so no second sees more than that figure, whenever it
 -- begins, and a second process with the same key has its share.
 
+local clock = require "iflow.clock"
 local new_bucket = require "iflow.sender.bucket"
 
 local families = {
@@ -51,16 +52,30 @@ limits.__index = limits
 
 --- Waits until a request for that set may go.
 function limits:take(set)
+  local now = clock.monotonic()
+  if now < self.asked then self.buckets = {} end -- a test has put another clock in place
+  self.asked = now
   local family = family_of(set)
-  local bucket = self[family]
+  local bucket = self.buckets[family]
   if not bucket then
     bucket = new_bucket(families[family].user / 2)
-    self[family] = bucket
+    self.buckets[family] = bucket
   end
   bucket:take()
+end
+
+local shared = setmetatable({}, { __mode = "v" })
+
+local function of(_, user)
+  local found = shared[user]
+  if not found then
+    found = setmetatable({ buckets = {}, asked = -math.huge }, limits)
+    shared[user] = found
+  end
+  return found
 end
 
 return setmetatable({
   --- Requests a second of the tenant and of one user, and the role; of a set's name.
   row = function(set) return families[family_of(set)] end,
-}, { __call = function() return setmetatable({}, limits) end })
+}, { __call = of })
