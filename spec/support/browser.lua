@@ -2,7 +2,7 @@
 -- client to Debian's chromedriver (packages chromium, chromium-driver). Everything the browser
 -- writes is in one temporary directory; the directory and the processes go with close(), with the
 -- scope, or with the collector. Inside a task or outside of one.
---   local browser <close> = chromium.start { javascript = false }       -- true by default
+--   local browser <close> = chromium.start()
 --   browser:open(url)                             browser:url(), browser:title()
 --   browser:find "form input"                     -- element; raises when there is none
 --   browser:all "tr"                              -- elements, maybe none
@@ -10,7 +10,7 @@
 --   browser:wait_for("the end", function() … end) -- what the function returns, once it is true
 --   element:text(), :attribute(name), :property(name), :click(), :type(text) (replaces), :submit()
 --   browser:run("return arguments[0] + 1", 1)     -- JavaScript in the page; what it returns
---   browser:viewport { width = 375, height = 800, dark = true }         -- as on a phone
+--   browser:viewport { width = 375, dark = true, javascript = false }   -- how it is set up
 --   browser:errors()        -- what the console has shown since the last question: {text, source}
 --   browser:violations()    -- those of them that break the Content-Security-Policy
 --   browser:screenshot "name"     -- the whole page, DIR/name.png when IFLOW_SCREENSHOTS=DIR
@@ -80,27 +80,22 @@ local function start_driver(dir)
   return driver, "http://127.0.0.1:" .. port
 end
 
-local function capabilities(dir, options)
-  local preferences = {}
-  if options.javascript == false then
-    preferences["profile.managed_default_content_settings.javascript"] = 2
-  end
+local function capabilities(dir)
   local arguments = table.move(ARGUMENTS, 1, #ARGUMENTS, 1, {})
   arguments[#arguments + 1] = "--user-data-dir=" .. dir:file "profile"
   return { alwaysMatch = {
     browserName = "chrome",
     ["goog:loggingPrefs"] = { browser = "ALL" },
-    ["goog:chromeOptions"] = { args = arguments, prefs = preferences },
+    ["goog:chromeOptions"] = { args = arguments },
   } }
 end
 
---- Starts one. options: javascript = false switches it off for all pages. Raises when Chromium or
---- chromedriver is missing or does not start.
-function chromium.start(options)
+--- Starts one. Raises when Chromium or chromedriver is missing or does not start.
+function chromium.start()
   local dir = process.tempdir()
   local self = setmetatable({ dir = dir }, class)
   self.driver, self.driver_url = start_driver(dir)
-  local session = ask(self, "POST", "/session", { capabilities = capabilities(dir, options or {}) })
+  local session = ask(self, "POST", "/session", { capabilities = capabilities(dir) })
   self.path = "/session/" .. session.sessionId
   return self
 end
@@ -202,22 +197,27 @@ function element:submit() self:find("button, input[type=submit]"):click() end
 
 -- How it looks -----------------------------------------------------------------------------------
 
---- width, height in CSS pixels (1280, 900; 600 wide or less: a phone); dark: what the user prefers.
+--- width, height in CSS pixels (1280, 900; 600 wide or less: a phone); dark: what the user prefers;
+--- javascript = false: pages opened from now on run no script (run still does).
 function class:viewport(view)
   local width, height = view.width or 1280, view.height or 900
   devtools(self, "Emulation.setDeviceMetricsOverride",
     { width = width, height = height, deviceScaleFactor = 1, mobile = width <= 600 })
   devtools(self, "Emulation.setEmulatedMedia", { features = core.json.array {
     { name = "prefers-color-scheme", value = view.dark and "dark" or "light" } } })
+  devtools(self, "Emulation.setScriptExecutionDisabled", { value = view.javascript == false })
 end
 
---- Keeps a picture of the whole page as NAME.png in the directory IFLOW_SCREENSHOTS; does nothing
---- when there is none.
-function class:screenshot(name)
-  local to = os.getenv "IFLOW_SCREENSHOTS"
-  if not to then return end
-  local picture = devtools(self, "Page.captureScreenshot", { captureBeyondViewport = true })
-  process.write(("%s/%s.png"):format(to, name), assert(core.crypto.unbase64(picture.data)))
+--- Keeps a picture of the whole page as NAME.png in the directory (default: IFLOW_SCREENSHOTS): its
+--- path; does nothing when there is none.
+function class:screenshot(name, directory)
+  directory = directory or os.getenv "IFLOW_SCREENSHOTS"
+  if not directory then return end
+  local size = devtools(self, "Page.getLayoutMetrics", {}).cssContentSize
+  local picture = devtools(self, "Page.captureScreenshot", { captureBeyondViewport = true,
+    clip = { x = 0, y = 0, width = size.width, height = size.height, scale = 1 } })
+  return process.write(("%s/%s.png"):format(directory, name),
+    assert(core.crypto.unbase64(picture.data)))
 end
 
 -- What went wrong in it --------------------------------------------------------------------------

@@ -92,19 +92,42 @@ describe("spec.support.browser", function()
     assert.equal("rgb(0, 0, 0)", browser:run(color))
   end))
 
-  it("leaves no process and no file, without JavaScript either", async(function()
-    local _ <close>, url = serve { ["/s"] = {
+  it("runs no script of a page when that is asked for", async(function()
+    local _ <close>, url = serve { ["/script"] = {
       text = "<p>before</p><script>document.querySelector('p').textContent = 'after'</script>" } }
-    local second = chromium.start { javascript = false }
-    second:open(url .. "/s")
-    assert.equal("before", second:find "p":text())
+    browser:viewport { javascript = false }
+    browser:open(url .. "/script")
+    assert.equal("before", browser:find "p":text())
+    browser:open(url .. "/page")
+    assert.equal("without", browser:find "noscript b":text())
+    browser:find "form":submit()
+    assert.equal("body=old", browser:wait_for("the answer", "#sent"):text())
+    browser:viewport {}
+    browser:open(url .. "/script")
+    assert.equal("after", browser:find "p":text())
+  end))
+
+  it("keeps pictures of whole pages", async(function()
+    local dir <close> = process.tempdir()
+    local _ <close>, url = serve()
+    browser:open(url)
+    browser:run "document.body.style.height = '3000px'"
+    local file = browser:screenshot("page", dir.path)
+    local width, height = (">I4I4"):unpack(process.read(file), 17)
+    assert.equal(1280, width)
+    assert.is_true(height >= 3000)
+  end))
+
+  it("leaves no process and no file", function()
+    local second = chromium.start()
     local dir, driver = second.dir.path, second.driver.pid
     second:close()
     second:close()
-    assert.is_nil(core.file.stat(dir))
+    assert.is_nil(process.read(dir .. "/profile/Local State"))
     process.wait_for("the end of its processes", function()
       return process.run({ "pgrep", "-r", "R,S,D", "-g", tostring(driver) }).code == 1
         and process.run({ "pgrep", "-r", "R,S,D", "-f", "[/]" .. dir:sub(2) }).code == 1
     end)
-  end))
+    assert.equal(1, process.run({ "test", "-e", dir }).code)
+  end)
 end)
