@@ -5,6 +5,7 @@
 --   local tenant, err = iflow.tenant { service_key = "orders-key.json" }
 --   local token, err  = tenant:token()   -- { access, expires_at, fetched_at, roles, client_id }
 --   local answer, err = tenant:call { to = "/http/orders", body = "…" }
+--   local report      = tenant:check { to = "/http/orders" }   -- lua/iflow/check.lua
 --   tenant:close()                       -- optional; a <close> variable does it too
 --
 -- Options of iflow.tenant:
@@ -14,6 +15,8 @@
 --   identity         iflow.identity; or cert, key (paths, or PKCS#11 URIs of what is in hardware),
 --                    passphrase (secret or string) or pass_file, which is the PIN of hardware, too.
 --                    A key of type "certificate" brings its own.
+--   next             the credential that follows: { service_key =, cert =, … }; used once it has
+--                    proved itself, and when this one is refused: lua/iflow/rotation.lua
 --   url              base of paths, instead of the service key's url
 --   cacert           PEM file to trust instead of the system's directory
 --   proxy            URL, "" for none; without it the environment decides. proxy_userpwd: secret
@@ -49,6 +52,7 @@ local core = require "iflow.core"
 local errors = require "iflow.error"
 local file_state = require "iflow.file_state"
 local hardware = require "iflow.hardware"
+local new_rotation = require "iflow.rotation"
 local source = require "iflow.source"
 local suggest = require "iflow.suggest"
 
@@ -70,8 +74,11 @@ tenant.__index = tenant
 local tenant_options = {
   "service_key", "identity", "cert", "key", "passphrase", "pass_file", "url", "cacert", "proxy",
   "proxy_userpwd", "token_cache", "scope", "grant_type_in", "client_auth", "connections",
-  "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose",
+  "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose", "next",
 }
+
+-- Of these a credential consists.
+local credential_options = { "service_key", "identity", "cert", "key", "passphrase", "pass_file" }
 
 local call_options = {
   "to", "method", "headers", "query", "body", "save", "max_body", "expect", "auth", "csrf",
@@ -227,6 +234,7 @@ local function with_defaults(options, override, defaults)
   local out = copy(options, tenant_options)
   if override then
     for _, name in ipairs(overridden) do out[name] = override[name] end
+    out.next = nil
     return out
   end
   for name, value in pairs(defaults) do
@@ -272,13 +280,60 @@ local function open(given, level)
     paths = paths, state = state }, tenant)
 end
 
+-- Two credentials ------------------------------------------------------------------------------
+
+local function check_next(following, level)
+  if following == nil then return end
+  if type(following) ~= "table" then
+    error("option 'next' must be a table of credentials, such as { service_key = \"new.json\" }, "
+      .. "got " .. type(following), level + 1)
+  end
+  local known = table.move(credential_options, 1, #credential_options, 4,
+    { "probe", "from", "one_way" })
+  suggest.check_keys(following, known, level + 1)
+  for name, kind in pairs { probe = "table", from = "number", one_way = "boolean" } do
+    if following[name] ~= nil and type(following[name]) ~= kind then
+      error(("option '%s' of 'next' must be a %s, got %s"):format(name, kind,
+        type(following[name])), level + 1)
+    end
+  end
+end
+
+-- The options of a tenant with the next credential instead of its own.
+local function options_of_next(options)
+  local out, following = copy(options, tenant_options), options.next
+  for _, name in ipairs(credential_options) do out[name] = following[name] end
+  out.service_key = out.service_key or options.service_key -- the same key, another certificate
+  out.next = nil
+  return out
+end
+
+-- A tenant with both; with the next one alone, when the current one cannot be opened any more.
+local function open_both(options, level)
+  local following = options_of_next(options)
+  local current, err = open(options, level + 1)
+  if not current then
+    local made = open(following, level + 1)
+    return made, not made and err or nil
+  end
+  local both = { rotation = new_rotation(current, function() return open(following, 2) end,
+    options.next), paths = files_of(options) }
+  for _, name in ipairs { "handle", "service_key", "identity", "options" } do
+    both[name] = current[name]
+  end
+  table.move(files_of(following), 1, #files_of(following), #both.paths + 1, both.paths)
+  both.state = file_state(both.paths)
+  return setmetatable(both, tenant)
+end
+
 local function new(_, options)
   check_table(options, tenant_options, 2)
+  check_next(options.next, 2)
   options = with_defaults(options, module.override, module.defaults)
   if options.service_key == nil then
     error("option 'service_key' is missing (with iflow run: --service-key or IFLOW_SERVICE_KEY)", 2)
   end
-  local made, err = open(options, 2)
+  local made, err = (options.next and open_both or open)(options, 2)
   return made, err
 end
 
@@ -319,6 +374,7 @@ function tenant:token(options)
       error("option 'refresh' must be true or false", 2)
     end
   end
+  if self.rotation then return self.rotation:token(options) end
   return handle:token(options)
 end
 
@@ -326,6 +382,7 @@ end
 function tenant:close()
   local handle = self.handle
   self.handle = nil
+  if handle and self.rotation then return self.rotation:close() end
   if handle then handle:close() end
 end
 tenant.__close = tenant.close
@@ -396,9 +453,25 @@ function tenant:call(options)
   local out = copy(options, call_options)
   set_query(out, 2)
   set_body(out, 2)
+  if self.rotation then return self.rotation:call(out) end
   local call, err = at_level(2, pcall(handle.prepare, handle, out))
   if not call then return nil, err end
   return call:perform()
+end
+
+--- A call with options that tenant:call has looked at. Internal; for lua/iflow/rotation.lua.
+function tenant:perform(out)
+  local handle = check_open(self, 2)
+  local call, err = at_level(2, pcall(handle.prepare, handle, out))
+  if not call then return nil, err end
+  return call:perform()
+end
+
+--- Goes the way of a call step by step, from the service key to the role, and says for each step
+-- what it found and what to do; waits. Options and report: lua/iflow/check.lua.
+function tenant:check(options)
+  check_open(self, 2)
+  return require "iflow.check".run(self, options, nil, nil, 2)
 end
 
 --- For print and error texts: no secret is in here.

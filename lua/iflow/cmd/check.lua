@@ -1,0 +1,146 @@
+-- check.lua -- iflow check [TO]: the doctor. Goes the way of a call step by step, prints a line for
+-- each step with its verdict and what was found, and under it what to do.
+local check = require "iflow.check"
+local curl = require "iflow.cli.curl"
+local errors = require "iflow.error"
+local json = require "iflow.core".json
+local registry = require "iflow.registry"
+local scripts = require "iflow.cli.script"
+local senders = require "iflow.cli.sender"
+local tenants = require "iflow.cli.tenant"
+local words = require "iflow.cli.outbox_words"
+
+local STEP_WIDTH, VERDICT_WIDTH = #"client certificate", #"skipped"
+
+local function usage(text, hint)
+  return nil, errors { code = "usage.invalid", message = text, hint = hint }
+end
+
+-- Showing ----------------------------------------------------------------------------------------
+
+-- What comes from a server may hold anything: one line of it, without control characters.
+local function line(text) return words.line(text or "", 2000) end
+
+local function print_step(out, result)
+  local where = result.place and result.place .. ": " or ""
+  out:print((("%-" .. VERDICT_WIDTH .. "s  %-" .. STEP_WIDTH .. "s  %s"):format(result.verdict,
+    result.step, where .. line(result.evidence)):gsub("%s+$", "")))
+  if result.next_step and result.verdict ~= "fine" then
+    out:print((" "):rep(VERDICT_WIDTH + 2) .. "what to do: " .. line(result.next_step))
+  end
+end
+
+local SUMS = { fine = "everything is fine", unknown = "nothing is wrong as far as was looked",
+  warning = "it works as far as was looked, with warnings", failed = "something is wrong" }
+
+local function finish(report, out)
+  if out.json_mode then
+    out:json { steps = json.array(report.steps), verdict = report.verdict,
+      exit_code = report.exit_code }
+  else
+    out:note(("%s: %s"):format(out.name, SUMS[report.verdict]))
+  end
+  return report.exit_code
+end
+
+-- Prints each line when it is known: a step may take its time.
+local function examine(tenant, options, why, out)
+  local each = not out.json_mode and function(result) print_step(out, result) end or nil
+  return finish(check.run(tenant, options, why, each), out)
+end
+
+-- What is asked ----------------------------------------------------------------------------------
+
+local csrf = { always = true, auto = nil, never = false }
+
+local function options_of(args)
+  local options = { to = args.to, auth = args.auth, api = args.api_key, role = args.role,
+    csrf = csrf[args.csrf], send = args.send or nil, timeout = args.timeout }
+  if not args.send then
+    if #args.data > 0 then return usage("data without --send: nothing is sent unless asked") end
+    return options
+  elseif not args.to and not args.script then
+    return usage("--send needs TO, the endpoint")
+  end
+  local request, err = curl.request(args)
+  if not request then return nil, err end
+  options.method = args.request or "POST"
+  options.headers, options.body = request.headers, request.body
+  return options
+end
+
+-- Options of a sender that hold for every message.
+local function plain(value, kind) return type(value) == kind and value or nil end
+
+local function add_sender(options, sender)
+  local own = sender.options
+  options.to = options.to or plain(own.to, "string")
+  options.auth = plain(own.auth, "string") or options.auth
+  options.api = options.api or own.api
+  if options.csrf == nil then options.csrf = plain(own.csrf, "boolean") or nil end
+  if options.send then options.method = plain(own.method, "string") or options.method end
+end
+
+local function sender_of(args, out)
+  local chunk, err = scripts.load(args.script, {})
+  if not chunk then return nil, err end
+  scripts.set_paths(args.script)
+  require "iflow.tenant".defaults = tenants.settings(args, out)
+  local defined = registry.new {}
+  registry.install(defined)
+  chunk()
+  if args.sender then return senders.find(defined, args.sender) end
+  if #defined.names == 1 then return defined.senders[defined.names[1]] end
+  return usage(#defined.names == 0 and "the script defines no sender"
+    or "the script defines several senders; say which one with --sender",
+    #defined.names > 0 and "it defines: " .. table.concat(defined.names, ", ") or nil)
+end
+
+local function check_sender(args, options, out)
+  local sender, err = sender_of(args, out)
+  if not sender then return nil, err end
+  add_sender(options, sender)
+  local ok, why = sender:open()
+  local code = examine(ok and sender.tenant, options, why, out)
+  sender:close()
+  return code
+end
+
+local function run(args, out)
+  local options, err = options_of(args)
+  if not options then return nil, err end
+  if args.sender and not args.script then return usage "--sender needs --script" end
+  if args.script then return check_sender(args, options, out) end
+  local tenant, why = tenants.open(args, out)
+  local code = examine(tenant, options, why, out)
+  if tenant then tenant:close() end
+  return code
+end
+
+-- What would send something is asked for at each check, not by a variable that is there for calls.
+local function asked_here(row) return setmetatable({ env = false }, { __index = row }) end
+
+return {
+  name = "check",
+  summary = "the doctor: every step from DNS to the role, and what to do",
+  description = "Goes the way of a call step by step and prints for each one what it found, with "
+    .. "what to do when something is wrong. It sends no message unless --send asks for it: what "
+    .. "only a message could tell is 'unknown'. Without TO it ends at the runtime. The exit code "
+    .. "is 0 when nothing failed, or that of the first failure.",
+  arguments = { { "to", args = "?", help = "path under the service key's url, or a full URL" } },
+  options = tenants.with {
+    { "--script", value = "SCRIPT", env = false, help = "check a sender of this script" },
+    { "--sender", value = "NAME", env = false, help = "which one, when there are several" },
+    { "--auth", value = "WAY", choices = { "token", "certificate", "basic" }, default = "token",
+      help = "how the call is authenticated" },
+    { "--csrf", value = "WHEN", choices = { "auto", "always", "never" }, default = "auto",
+      env = false,
+      help = "always: CSRF Protected is on in the channel, so fetching its token runs no flow" },
+    { "--api-key", value = "FILE", help = "service key of plan api: it knows what is deployed" },
+    { "--role", value = "ROLE", help = "the User Role of the sender channel" },
+    { "--send", flag = true, env = false, help = "send a message: the flow runs" },
+    asked_here(curl.options[1]), asked_here(curl.options[2]), asked_here(curl.options[3]),
+    asked_here(curl.options[4]),
+  },
+  run = run,
+}
