@@ -26,7 +26,7 @@ local function serve(pages)
   return server, ("http://127.0.0.1:%d"):format(server:port())
 end
 
-describe("spec.support.browser", function()
+describe("spec.support.browser #stock", function()
   local browser
   setup(function() browser = chromium.start() end)
   teardown(function() browser:close() end)
