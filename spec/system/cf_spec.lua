@@ -187,23 +187,24 @@ describe("the options of iflow.cf", function()
     assert.equal("cf.login", code_of(new_cf { cli_config = "/no/such/file" }))
   end)
 
-  it("take what the cf CLI knows, and do not change it", with({ cf_token_validity = 3 },
-    function(sb)
-      local logged_on = cf_support.logon(sb)
-      local dir <close> = process.tempdir()
-      local text = core.json.encode {
-        Target = logged_on.api, AccessToken = "bearer " .. logged_on.token,
-        RefreshToken = logged_on.refresh_token, UAAOAuthClient = "cf",
-        SpaceFields = { GUID = logged_on.space, Name = "dev" },
-        OrganizationFields = { Name = "acme" } }
-      local path = dir:write("config.json", text)
-      local options = { cli_config = path, cacert = sb.endpoints.cacert, proxy = "" }
-      local cf = assert(new_cf(options))
-      assert(cf:create_instance { name = "orders" })
-      core.task.sleep(3) -- the access token has ended, the refresh token has not
-      assert.same({ "orders" }, names_of(cf:instances()))
-      assert.equal(text, process.read(path))
-      options.api = "https://api.cf.other.example.com"
-      assert.equal("usage.invalid", code_of(new_cf(options)))
-    end))
+  it("take what the cf CLI knows, and do not change it", async(function()
+    local clock = core.task.now()
+    local sb <close> = support.start { now = function() return clock end }
+    local logged_on = cf_support.logon(sb)
+    local dir <close> = process.tempdir()
+    local text = core.json.encode {
+      Target = logged_on.api, AccessToken = "bearer " .. logged_on.token,
+      RefreshToken = logged_on.refresh_token, UAAOAuthClient = "cf",
+      SpaceFields = { GUID = logged_on.space, Name = "dev" },
+      OrganizationFields = { Name = "acme" } }
+    local path = dir:write("config.json", text)
+    local options = { cli_config = path, cacert = sb.endpoints.cacert, proxy = "" }
+    local cf = assert(new_cf(options))
+    assert(cf:create_instance { name = "orders" })
+    clock = clock + 3600 -- the access token has ended, the refresh token has not
+    assert.same({ "orders" }, names_of(cf:instances()))
+    assert.equal(text, process.read(path))
+    options.api = "https://api.cf.other.example.com"
+    assert.equal("usage.invalid", code_of(new_cf(options)))
+  end))
 end)
