@@ -23,6 +23,7 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local json = require "iflow.json"
+local new_room = require "iflow.outbox_room"
 
 local outbox = {}
 
@@ -39,15 +40,24 @@ box.__index = box
 --   inline_max    larger bodies are files of their own (1 MiB)
 --   retention     how long a delivered message is known ("7d"), at most max_messages of them; 0: it
 --                 is gone at once
+--   reserve       bytes of the disk that are kept for when it is full (PATH-reserve): then nothing
+--                 new is accepted, and what is there can still be delivered or dropped
 --   lock_wait     how long to wait for another process that holds it ("2s")
 --   backend       "sqlite"
 -- Errors: outbox.locked (names the holder), outbox.read_only, outbox.corrupt, outbox.version,
 -- outbox.disk_full. box.retention has the retention in seconds.
 function outbox.open(options)
-  local handle, err = core.outbox.open(options)
+  local given = {}
+  for name, value in pairs(options) do given[name] = name ~= "reserve" and value or nil end
+  local room = new_room(options.path, options.reserve)
+  local handle, err = core.outbox.open(given)
+  if not handle and err.code == "outbox.disk_full" and room:release() then
+    handle, err = core.outbox.open(given)
+  end
   if not handle then return nil, err end
+  room:keep()
   local retention = core.task.seconds(options.retention or RETENTION)
-  return setmetatable({ handle = handle, retention = retention }, box)
+  return setmetatable({ handle = handle, retention = retention, room = room }, box)
 end
 
 local ABOUT_MAX = 1024 * 1024 -- bytes; src/outbox/driver.h has the same
@@ -100,7 +110,12 @@ function box:enqueue(message)
       fields[name] = value
     end
   end
-  return self.handle:enqueue(fields)
+  local low = self.room:refuses()
+  if low then return nil, low end
+  local state
+  state, err = self.handle:enqueue(fields)
+  if not state and err.code == "outbox.disk_full" then self.room:is_full(err) end
+  return state, err
 end
 
 --- Up to `max` (1; at most 1000) messages of the sender that are ready, the oldest first, of every
@@ -116,6 +131,26 @@ end
 --- Gives claimed messages back as they were.
 function box:release(what) return self.handle:release(what) end
 
+-- What makes the outbox no longer may use the last room on the disk.
+local function in_any_case(self, method, ...)
+  local done, err = method(self.handle, ...)
+  if err and err.code == "outbox.disk_full" and self.room:release() then
+    self.handle:note("probe", false) -- a commit, after which SQLite's log can begin anew
+    return method(self.handle, ...)
+  end
+  return done, err
+end
+
+--- Why nothing can be accepted just now, the disk being full; nil: it can, as far as is known.
+function box:refusal()
+  return self.room:look(function(text)
+    return self.handle:note("probe", text) and self.handle:note("probe", false)
+  end)
+end
+
+--- Gives up the room that is kept on the disk: whether there was any.
+function box:spare() return self.room:release() end
+
 -- What changes a state takes a message, its number, or a list of these, written in one transaction;
 -- an outcome for all of them, or one each: { number = 7, outcome = { … } }. It returns how many it
 -- changed: those in another state stay as they are.
@@ -124,7 +159,7 @@ function box:release(what) return self.handle:release(what) end
 local function changes(action)
   return function(self, what, outcome)
     local _ <close> = clock.work()
-    return self.handle:change(action, what, outcome)
+    return in_any_case(self, self.handle.change, action, what, outcome)
   end
 end
 
@@ -177,7 +212,10 @@ function box:counts() return self.handle:counts() end
 --- A durable text beside the messages, for what a service must remember (when a job ran last, say):
 -- note(name) -> text, or nil when there is none; note(name, text) and note(name, false), which
 -- removes it, -> true. Names as of senders; 64 KiB of text at most.
-function box:note(name, text) return self.handle:note(name, text) end
+function box:note(name, text)
+  if text == nil then return self.handle:note(name) end
+  return in_any_case(self, self.handle.note, name, text)
+end
 
 --- Finishes what was asked for and closes the file. May be repeated.
 function box:close() return self.handle:close() end

@@ -342,7 +342,8 @@ function service:status()
     why[#why + 1] = "the service is stopped"
   else
     counts, err = self.box:counts()
-    if not counts then why[#why + 1] = "the outbox: " .. tostring(err) end
+    local full = counts and self.box:refusal()
+    if not counts or full then why[#why + 1] = "the outbox: " .. tostring(err or full) end
   end
   return { ready = self.pumping == true and #why == 0, why = why, senders = senders,
     triggers = trigger_status(self), outbox = counts,

@@ -4,6 +4,7 @@
  *   file.read(path [, max]) -> text               file.write(path, text [, "0600"]) -> true
  *   file.mkdir(path [, "0700"]) -> true           file.rename(from, to), see file_rename.c
  *   file.sync(path) -> true, see file_sync.c
+ *   file.reserve(path, bytes) -> true, see file_reserve.c
  *   file.stat(path), file.scan(directory), see file_entries.c
  *   file.watch(directory) -> watcher, see file_watch.c
  *   file.list(path) -> sorted names               file.remove(path [, {recursive=true}]) -> true
@@ -269,6 +270,7 @@ int ifl_open_file(lua_State *L)
                                     { "scan", ifl_file_scan },
                                     { "rename", ifl_file_rename },
                                     { "sync", ifl_file_sync },
+                                    { "reserve", ifl_file_reserve },
                                     { "watch", ifl_file_watch },
                                     { "list", f_list },
                                     { "remove", f_remove },

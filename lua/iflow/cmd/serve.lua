@@ -17,6 +17,10 @@ local sizes = require "iflow.cli.size"
 local spawned = require "iflow.spawned"
 local tenants = require "iflow.cli.tenant"
 
+-- Bytes of the disk that are kept: what SQLite's log may have to move into the database (32 MiB),
+-- and something for changes.
+local RESERVE = 40 * 1024 * 1024
+
 local function say(text, ...) core.log.write("info", "serve", text:format(...)) end
 
 -- The outbox ------------------------------------------------------------------------------------
@@ -36,7 +40,8 @@ local function maker(args, running, defined)
     local _ <close> = opening:acquire()
     if running.service then return running.service end
     local box, err = boxes.open { path = running.path, durability = args.durability,
-      max_messages = args.max_messages, max_bytes = args.max_bytes, retention = args.retention }
+      max_messages = args.max_messages, max_bytes = args.max_bytes, retention = args.retention,
+      reserve = RESERVE }
     if not box then return nil, err end
     running.box = box
     running.service = services.new { outbox = box, registry = defined }

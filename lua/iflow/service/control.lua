@@ -252,8 +252,11 @@ local function new(_, options)
   self.exposition = new_exposition(self.service)
   remove_torn(self.path)
   local ok
-  ok, err = core.file.write(self.path, json.encode { address = self:address(), token = token,
-    pid = core.process.pid() } .. "\n", "0600")
+  local text = json.encode { address = self:address(), token = token, pid = core.process.pid() }
+  ok, err = core.file.write(self.path, text .. "\n", "0600")
+  if not ok and self.service.box:spare() then -- a full disk must not keep operators out
+    ok, err = core.file.write(self.path, text .. "\n", "0600")
+  end
   if ok then return self end
   self.exposition:close()
   self.server:close(0)
