@@ -14,8 +14,8 @@ local alone = {
   { "^<cjson/", "base/json.c" },
   { "^<expat%.h>", "codec/xml.c" },
   { "^<sqlite3%.h>", "outbox/sqlite_private.h" },
-  { '^"outbox/sqlite_private%.h"', "outbox/sqlite.c", "outbox/sqlite_change.c", "outbox/sqlite_clock.c",
-    "outbox/sqlite_note.c", "outbox/sqlite_read.c" },
+  { '^"outbox/sqlite_private%.h"', "outbox/sqlite.c", "outbox/sqlite_change.c",
+    "outbox/sqlite_clock.c", "outbox/sqlite_note.c", "outbox/sqlite_read.c" },
 }
 
 local lua_headers = { ["<lua.h>"] = true, ["<lauxlib.h>"] = true, ["<lualib.h>"] = true }
