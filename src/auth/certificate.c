@@ -5,7 +5,9 @@
 #include "auth/key.h"
 #include "auth/pem.h"
 #include "auth/pkcs12.h"
+#include "auth/pkcs7.h"
 #include "base/error.h"
+#include "codec/zip.h"
 #include "net/tls.h"
 
 #include <openssl/bn.h>
@@ -104,6 +106,12 @@ static int add_block(struct ifl_bundle *b, struct ifl_pem *p, struct ifl_pbe *pb
                             p->blocks);
     return rc < 0 ? rc : 1;
   }
+  if (strcmp(p->label, "PKCS7") == 0 || strcmp(p->label, "CMS") == 0 ||
+      strcmp(p->label, "PKCS #7 SIGNED DATA") == 0) {
+    int rc = ifl_pkcs7_read(p->der.data, p->der.len, add_cert, b, err);
+    b->format = "PKCS#7";
+    return rc < 0 ? rc : 1;
+  }
   int found = ifl_key_of_block(&key, p, pbe, err);
   if (found == IFL_KEY_NONE) return 0;
   int rc = add_found_key(b, found, key, err);
@@ -138,7 +146,8 @@ static int add_der(struct ifl_bundle *b, const void *der, size_t n, struct ifl_p
   int found = ifl_key_of_der(&key, der, n, pbe, err);
   if (found == IFL_KEY_NONE)
     return ifl_fail(err, IFLOW_ECERT,
-                    "neither PEM, nor DER, nor PKCS#12 with certificates or keys");
+                    "neither PEM, DER, PKCS#7, PKCS#12 nor a zip archive with "
+                    "certificates or keys");
   return add_found_key(b, found, key, err);
 }
 
@@ -150,6 +159,66 @@ static int add_pkcs12(struct ifl_bundle *b, const void *der, size_t n, struct if
   return ifl_pkcs12_read(der, n, pbe, &sink, err);
 }
 
+/* A service key document: its PEM texts stand in JSON, which ifl_pem_next can read. */
+static bool is_document(const char *text, size_t n)
+{
+  size_t i = 0;
+  while (i < n && strchr(" \t\r\n", text[i]) != NULL) i++;
+  return i < n && text[i] == '{';
+}
+
+static int add_document(struct ifl_bundle *b, const char *text, size_t n, struct ifl_pbe *pbe,
+                        iflow_error *err)
+{
+  int rc = ifl_pem_found(text, n) ? add_pem(b, text, n, pbe, err)
+                                  : ifl_fail(err, IFLOW_ECERT,
+                                             "a JSON document without a certificate; a service key "
+                                             "with a client secret has none");
+  b->format = "service key";
+  return rc;
+}
+
+/* What is no archive. */
+static int add_plain(struct ifl_bundle *b, const char *data, size_t n, struct ifl_pbe *pbe,
+                     iflow_error *err)
+{
+  if (is_document(data, n)) return add_document(b, data, n, pbe, err);
+  if (ifl_pem_found(data, n)) return add_pem(b, data, n, pbe, err);
+  if (ifl_pkcs12_found(data, n)) return add_pkcs12(b, data, n, pbe, err);
+  if (!ifl_pkcs7_found(data, n)) return add_der(b, data, n, pbe, err);
+  b->format = "PKCS#7";
+  return ifl_pkcs7_read(data, n, add_cert, b, err);
+}
+
+struct archive {
+  struct ifl_bundle *b;
+  struct ifl_pbe *pbe;
+  bool found;
+};
+
+/* A file of an archive: what is no certificate by its first bytes is something else, such as a note
+ * to the reader. */
+static int add_entry(void *payload, const char *name, const void *data, size_t n, iflow_error *err)
+{
+  struct archive *a = payload;
+  if (n == 0 || (((const unsigned char *)data)[0] != 0x30 && !ifl_pem_found(data, n))) return 0;
+  int rc = add_plain(a->b, data, n, a->pbe, err);
+  if (rc < 0) ifl_prefix(err, "'%s' in the zip archive", name);
+  a->found = true;
+  return rc;
+}
+
+static int add_zip(struct ifl_bundle *b, const void *data, size_t n, struct ifl_pbe *pbe,
+                   iflow_error *err)
+{
+  struct archive a = { b, pbe, false };
+  struct ifl_zip_sink sink = { add_entry, &a };
+  int rc = ifl_zip_read(data, n, &sink, err);
+  b->format = "zip";
+  if (rc == 0 && !a.found) rc = ifl_fail(err, IFLOW_ECERT, "no certificate in the zip archive");
+  return rc;
+}
+
 int ifl_bundle_add(struct ifl_bundle *b, const void *data, size_t n, const char *name,
                    const ifl_secret *pass, iflow_error *err)
 {
@@ -159,9 +228,8 @@ int ifl_bundle_add(struct ifl_bundle *b, const void *data, size_t n, const char 
   if (n > IFL_CERT_FILE_MAX)
     rc = ifl_fail(err, IFLOW_ELIMIT, "larger than %d bytes", IFL_CERT_FILE_MAX);
   else if (n == 0) rc = ifl_fail(err, IFLOW_ECERT, "it is empty");
-  else if (ifl_pem_found(data, n)) rc = add_pem(b, data, n, &pbe, err);
-  else if (ifl_pkcs12_found(data, n)) rc = add_pkcs12(b, data, n, &pbe, err);
-  else rc = add_der(b, data, n, &pbe, err);
+  else if (ifl_zip_found(data, n)) rc = add_zip(b, data, n, &pbe, err);
+  else rc = add_plain(b, data, n, &pbe, err);
   if (rc < 0) ifl_prefix(err, "'%s'", name);
   ifl_pbe_done(&pbe);
   ERR_clear_error(); /* a stale entry would be taken for the next TLS error */
@@ -195,6 +263,15 @@ static void serial_text(char *out, size_t size, const X509 *cert)
   BN_free(bn);
 }
 
+/* Older lists of roots have no other fingerprint. */
+static void sha1_text(char out[41], const X509 *cert)
+{
+  unsigned char md[EVP_MAX_MD_SIZE];
+  unsigned n = 0;
+  if (X509_digest(cert, EVP_sha1(), md, &n) != 1) n = 0;
+  for (unsigned i = 0; i < n && i < 20; i++) snprintf(out + 2 * i, 3, "%02X", md[i]);
+}
+
 void ifl_cert_info(struct ifl_cert_info *out, X509 *cert)
 {
   *out = (struct ifl_cert_info) { 0 };
@@ -203,6 +280,7 @@ void ifl_cert_info(struct ifl_cert_info *out, X509 *cert)
   serial_text(out->serial, sizeof out->serial, cert);
   ifl_key_text(out->key, sizeof out->key, X509_get0_pubkey(cert));
   ifl_tls_sha256(out->sha256, cert);
+  sha1_text(out->sha1, cert);
   out->not_before = epoch(X509_get0_notBefore(cert));
   out->not_after = epoch(X509_get0_notAfter(cert));
   out->ca = X509_check_ca(cert) > 0;

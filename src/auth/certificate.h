@@ -19,12 +19,13 @@ struct ifl_bundle {
   EVP_PKEY *key;
   bool locked;        /* there is a key, encrypted, and no passphrase was given */
   int max;            /* certificates; 0: IFL_CERTS_MAX */
-  const char *format; /* of what was added last: "PEM", "DER", "PKCS#12"        */
+  const char *format; /* of what was added last: "PEM", "DER", "PKCS#7", "PKCS#12",
+                         "zip", "service key"                                   */
 };
 void ifl_bundle_done(struct ifl_bundle *b);
 
-/* Adds what the bytes hold, told by content: PEM (repaired as in pem.h), DER (certificate or key) or
- * PKCS#12. The same certificate twice is taken once. name stands in errors. Errors: IFLOW_ECERT,
+/* Adds what the bytes hold, told by content: PEM (repaired as in pem.h, also inside of a service
+ * key's JSON), DER (certificate or key), PKCS#7, PKCS#12, or a zip archive of such files. The same certificate twice is taken once. name stands in errors. Errors: IFLOW_ECERT,
  * IFLOW_ECERTPASS, IFLOW_ELIMIT. May take seconds when something is encrypted. */
 int ifl_bundle_add(struct ifl_bundle *b, const void *data, size_t n, const char *name,
                    const ifl_secret *pass, iflow_error *err);
@@ -42,7 +43,7 @@ struct ifl_cert_info {
   char subject[1024], issuer[1024]; /* RFC 2253 order */
   char serial[128];                 /* upper-case hex */
   char key[64];                     /* "RSA 2048" */
-  char sha256[65];                  /* upper-case hex */
+  char sha256[65], sha1[41];        /* upper-case hex */
   int64_t not_before, not_after;    /* seconds since 1970 */
   bool ca, self_signed;
 };
@@ -63,6 +64,15 @@ STACK_OF(X509) * ifl_chain_build(const STACK_OF(X509) * certs, int leaf);
 /* "single", "leaf first", "root first", "mixed" (one chain, shuffled) or "unrelated" (some
  * certificates do not belong to the leaf's chain). */
 const char *ifl_chain_order(const STACK_OF(X509) * certs, int leaf);
+
+/* The position of the certificate among certs that issued certs[i], by signature; -1: none of them
+ * did, or it signed itself. Of several the one that ends last. */
+int ifl_chain_issuer(const STACK_OF(X509) * certs, int i);
+/* The certificates that certs[leaf] leads to over every way that signatures show: those of certs,
+ * then those of known (may be NULL), then those of the hashed directory (NULL: none). *out, the
+ * caller's, holds the leaf first and at most IFL_CERTS_MAX. Errors: IFLOW_ENOMEM. */
+int ifl_chain_reach(STACK_OF(X509) * *out, const STACK_OF(X509) * certs, int leaf,
+                    const STACK_OF(X509) * known, const char *directory, iflow_error *err);
 
 /* Whether chain (leaf first, then any others) leads to one of the roots at that time; a root may be
  * an intermediate. purpose: "client", "server", or NULL for any. Returns 1; 0 with the reason in

@@ -74,6 +74,13 @@ static int issuer_of(const STACK_OF(X509) * certs, X509 *cert)
   return best;
 }
 
+int ifl_chain_issuer(const STACK_OF(X509) * certs, int i)
+{
+  int issuer = issuer_of(certs, sk_X509_value(certs, i));
+  ERR_clear_error();
+  return issuer;
+}
+
 /* Positions of the chain from leaf on, leaf included; returns their number. Two certificates that
  * signed each other end it: no position comes twice. */
 static int trace(int positions[IFL_CERTS_MAX], const STACK_OF(X509) * certs, int leaf)
