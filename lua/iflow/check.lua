@@ -43,11 +43,12 @@ local OPTIONS = { "to", "auth", "api", "role", "csrf", "send", "method", "header
 
 local RANK = { skipped = 0, fine = 0, unknown = 1, warning = 2, failed = 3 }
 
--- The result that keeps a step from running: one of those it needs, of the same place or of none.
+-- The result that keeps a step from running: of those it needs; a step that ran for each host counts
+-- for its own one.
 local function blocker(results, step, place)
   for _, needed in ipairs(step.needs or {}) do
     for _, result in ipairs(results) do
-      local same = not result.place or not place or result.place == place.name
+      local same = not results.each[needed] or not place or result.place == place.name
       local stopped = result.verdict == "failed" or result.verdict == "skipped"
       if result.step == needed and same and stopped then return result end
     end
@@ -73,6 +74,7 @@ end
 
 local function run(results, step, look)
   if step.applies and not step.applies(look) then return end
+  results.each[step.name] = step.each
   if step.each then
     for _, place in ipairs(look.places) do run_at(results, step, look, place) end
   else
@@ -82,6 +84,7 @@ end
 
 local function summarize(results)
   local verdict, code = "fine", 0
+  results.each = nil
   for _, result in ipairs(results) do
     if RANK[result.verdict] > RANK[verdict] then verdict = result.verdict end
     if result.verdict == "failed" and code == 0 then
@@ -116,7 +119,7 @@ function check.run(tenant, options, why, each, level)
   check_options(options, (level or 1) + 1)
   caller.check_waits("check", (level or 1) + 1)
   local look <close> = new_look(tenant, options, why)
-  local results, told = {}, 0
+  local results, told = { each = {} }, 0
   for _, name in ipairs(STEPS) do
     run(results, require("iflow.check.step." .. name), look)
     while each and told < #results do

@@ -2,8 +2,9 @@
 -- the doctor says for each what is behind it and what to do, in the words of SAP's menus. Internal,
 -- for lua/iflow/check.
 --
---   causes.of("endpoint", answer, about) -> row | nil
---   answer   status, headers, body; or an iflow.error, which has the same of an answer that came
+--   causes.of(kind, answer, about) -> row | nil
+--   kind     "tls", "token" and "broken" (no answer): by an iflow.error; "endpoint": by an answer
+--   answer   the error; or status, headers, body, message_id
 --   about    what is known of the caller: auth = "token" | "certificate" | "basic", plan = "api" |
 --            "integration-flow" | nil, key_type, host, method, role, roles
 --   row      { name =, says =, next_step =, verdict = "failed" | "warning", code = }: the name is
@@ -108,6 +109,13 @@ causes.token = {
     next_step = KEYS .. " > Update: Grant-types must have Client Credentials" },
   { name = "scope", code = "token.scope", says = "the instance does not own the scope",
     next_step = "leave --scope out; roles come with the instance" },
+  { name = "secret_at_certificate_host", code = "net.reset",
+    match = function(_, about)
+      return about.key_type == "client secret" and is_cert_host(about.host)
+    end,
+    says = "the host for certificates ends the connection of callers with a client secret",
+    next_step = "the tokenurl of a ClientId/Secret key has no '.cert.': download the service key "
+      .. "again instead of mixing two" },
   { name = "tenant_unknown", code = "token.not_found",
     says = "the token server knows no such subaccount: wrong subdomain or region, or it was "
       .. "deleted",
@@ -223,9 +231,25 @@ causes.endpoint = {
     says = "no worker runs: the tenant is down or in maintenance", next_step = "try again later" },
 }
 
+-- No answer -------------------------------------------------------------------------------------
+
+causes.broken = {
+  { name = "connection_closed", code = "net.reset",
+    says = "the connection was closed before an answer came; SAP's server waits 20 s at most for "
+      .. "the next piece of a body",
+    next_step = "send without pauses; look the message up before it is repeated: " .. MESSAGES },
+  { name = "no_answer_in_time", code = "net.timeout",
+    says = "no answer came in time: a long synchronous flow?",
+    next_step = "look the message up before it is repeated: " .. MESSAGES .. "; make the flow "
+      .. "asynchronous, or raise the timeout" },
+  { name = "no_answer_in_time", code = "net.stalled",
+    says = "nothing came for a long time: a long synchronous flow?",
+    next_step = "look the message up before it is repeated: " .. MESSAGES },
+}
+
 -- Asking ----------------------------------------------------------------------------------------
 
--- Rows of TLS and of tokens go by the code of the error, those of an answer by what stands in it.
+-- Errors go by their code, answers by what stands in them.
 local function fits(kind, row, answer, about)
   if kind ~= "endpoint" and answer.code ~= row.code then return false end
   return not row.match or row.match(answer, about)

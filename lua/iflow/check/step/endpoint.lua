@@ -15,14 +15,16 @@ local function named(look, answer, method)
 end
 
 local function no_answer(err)
-  return { verdict = "failed", code = err.code, cause = "no_answer", evidence = err.message,
-    next_step = err.hint }
+  local row = causes.of("broken", err.cause or err)
+  return { verdict = "failed", code = err.code, cause = row and row.name or "no_answer",
+    evidence = row and ("%s (%s)"):format(row.says, err.message) or err.message,
+    next_step = row and row.next_step or err.hint }
 end
 
 local function send(look)
   local o = look.options
   local answer, err = look:call { to = look.to, method = o.method, headers = o.headers,
-    query = o.query, body = o.body or "", csrf = o.csrf, timeout = 60 }
+    query = o.query, body = o.body or "", csrf = o.csrf, timeout = o.timeout or 60 }
   if not answer then return no_answer(err) end
   if answer.error then return named(look, answer, o.method or "POST") end
   return { verdict = "fine", message_id = answer.message_id,

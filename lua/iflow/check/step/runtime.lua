@@ -13,8 +13,10 @@ local function named(look, answer, evidence)
 end
 
 local function no_answer(err)
-  return { verdict = "failed", code = err.code, cause = "no_answer", evidence = err.message,
-    next_step = err.hint }
+  local row = causes.of("broken", err.cause or err)
+  return { verdict = "failed", code = err.code, cause = row and row.name or "no_answer",
+    evidence = row and ("%s (%s)"):format(row.says, err.message) or err.message,
+    next_step = row and row.next_step or err.hint }
 end
 
 local function is_nowhere(answer)
