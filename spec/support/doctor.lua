@@ -21,11 +21,14 @@ function doctor.step(report, name)
   return list
 end
 
---- Step, cause and code of the first one that failed; of the first warning when none did.
+--- Step, cause and code of the first one that failed; of the first warning when none did. That
+--- others may read the files of a spec is none.
 function doctor.first(report)
   for _, verdict in ipairs { "failed", "warning" } do
     for _, result in ipairs(report.steps) do
-      if result.verdict == verdict then return { result.step, result.cause, result.code } end
+      if result.verdict == verdict and result.cause ~= "readable_by_others" then
+        return { result.step, result.cause, result.code }
+      end
     end
   end
 end

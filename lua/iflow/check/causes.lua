@@ -34,8 +34,9 @@ local function says(err, text) return err.message:lower():find(text, 1, true) ~=
 
 local function is_cert_host(host) return host:find(".cert.", 1, true) ~= nil end
 
-local function wants_csrf(answer)
+local function csrf_failed(answer)
   return (header(answer, "x-csrf-token") or ""):lower() == "required"
+    or answer.error ~= nil and answer.error.code == "call.csrf"
 end
 
 -- Edge Integration Cell: { error = { code = "unauthorized", message = "{ … }" }, responseCode }
@@ -178,7 +179,7 @@ causes.endpoint = {
     says = "a fresh token is refused: it is of another plan or another tenant, or a clock is wrong",
     next_step = "the hosts of tokenurl and url must belong to one tenant: download the key again "
       .. "(" .. KEYS .. " > Service Keys)" },
-  { name = "csrf_cookies", code = "call.csrf", match = and_also(403, wants_csrf),
+  { name = "csrf_cookies", code = "call.csrf", match = and_also(403, csrf_failed),
     says = "the CSRF handshake failed: its cookies did not reach the same worker",
     next_step = "does a proxy on the way change or drop cookies?" },
   { name = "role_missing", code = "call.forbidden", match = status(403),
