@@ -59,6 +59,9 @@ static void write_line(struct ifl_log *log, struct ifl_log_line *line)
   size_t n = ifl_log_line(out, log, line);
   if (log->sink != NULL) log->sink(log->payload, out, n);
   else to_stderr(out, n);
+  if (log->tap == NULL) return;
+  struct ifl_log as_json = { .json = true };
+  log->tap(log->tap_payload, out, ifl_log_line(out, &as_json, line));
 }
 
 void ifl_log_write(struct ifl_log *log, enum ifl_level level, const char *module, const char *fmt,

@@ -25,6 +25,9 @@ struct ifl_log {
   bool priority; /* "<4>" and so on before each line, as systemd's journal takes it: sd-daemon(3) */
   void (*sink)(void *payload, const char *line, size_t n); /* NULL: standard error */
   void *payload;
+  /* Besides, each line as a JSON object, for whoever looks at the log from inside; NULL: nobody. */
+  void (*tap)(void *payload, const char *json, size_t n);
+  void *tap_payload;
 };
 
 /* What is known of an event besides its text. name is plain: a-z and '_'. */

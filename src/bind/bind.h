@@ -39,6 +39,10 @@ int ifl_open_gzip(lua_State *L);
 ifl_credential *ifl_checkidentity(lua_State *L, int arg);    /* identity.c */
 ifl_service_key *ifl_checkservicekey(lua_State *L, int arg); /* service_key.c */
 
+/* log_ring.c: the function log.ring, and its class. */
+int ifl_log_ring(lua_State *L);
+void ifl_log_ring_open(lua_State *L);
+
 /* process_output.c: the function process.output. */
 int ifl_process_output(lua_State *L);
 

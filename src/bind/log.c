@@ -9,7 +9,8 @@
  *   log.format("json" [, priority])    -- or "text", or "color": text for a terminal; priority:
  *                                         lines begin as systemd's journal takes them
  *   log.capture(true)                  -- for tests: keeps lines in memory instead of writing them
- *   log.captured()                     -- what was kept since the last call, as one string       */
+ *   log.captured()                     -- what was kept since the last call, as one string
+ *   log.ring(500)                      -- the last lines, see log_ring.c                         */
 #include "base/buffer.h"
 #include "base/log.h"
 #include "bind/bind.h"
@@ -202,11 +203,12 @@ static int f_captured(lua_State *L)
 int ifl_open_log(lua_State *L)
 {
   static const luaL_Reg funcs[] = {
-    { "level", f_level },   { "enabled", f_enabled }, { "write", f_write },
-    { "format", f_format }, { "capture", f_capture }, { "captured", f_captured },
-    { NULL, NULL },
+    { "level", f_level },     { "enabled", f_enabled }, { "write", f_write },
+    { "format", f_format },   { "capture", f_capture }, { "captured", f_captured },
+    { "ring", ifl_log_ring }, { NULL, NULL },
   };
   static const luaL_Reg meta[] = { { "__gc", capture_gc }, { NULL, NULL } };
+  ifl_log_ring_open(L);
   ifl_newclass(L, CAPTURE, NULL, meta);
   luaL_newlib(L, funcs);
   return 1;
