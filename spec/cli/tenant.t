@@ -30,7 +30,7 @@ $ iflow tenant logs --service-key api.json --cacert sb/ca.pem
 $ iflow tenant logs --status FAILED --since 1h --flow orders --service-key api.json --cacert sb/ca.pem
 > started  …
 > 20…  A…  orders  FAILED  …  PO-2
-$ iflow tenant logs --header po=4711 --json --service-key api.json --cacert sb/ca.pem
+$ iflow tenant logs --property po=4711 --json --service-key api.json --cacert sb/ca.pem
 > {"logs":[{"application_id":"PO-1",…"started":"20…T…Z","status":"COMPLETED",…}],"more":false}
 $ iflow tenant logs --limit 1 --service-key api.json --cacert sb/ca.pem
 > started  …
@@ -91,7 +91,7 @@ $ iflow tenant logs --service-key blind.json --cacert sb/ca.pem
 !   what to do: the instance of the service key, of plan api, needs the role MonitoringDataRead
 = 3
 $ iflow sandbox fault add api:503 --dir sb >/dev/null
-$ iflow tenant roles --service-key api.json --cacert sb/ca.pem --retry none
+$ iflow tenant roles --service-key api.json --cacert sb/ca.pem --no-retry
 ! iflow tenant roles: call.unavailable: the tenant's API: …
 !   what to do: …
 = 4

@@ -108,11 +108,11 @@ describe("iflow tenant logs", function()
 end)
 
 describe("iflow tenant", function()
-  it("asks again after what passes, and not with --retry none", with(function(tenant, _, sb)
+  it("asks again after what passes, and not with --no-retry", with(function(tenant, _, sb)
     sb:fault "api:503@first=1"
     assert.equal(0, tenant("roles").code)
     sb:fault "api:503@first=1"
-    local result = tenant("roles", "--retry", "none", "--json")
+    local result = tenant("roles", "--no-retry", "--json")
     assert.same({ 4, "call.unavailable" }, { result.code, json.decode(result.out).error.code })
   end))
 

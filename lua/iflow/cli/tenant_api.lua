@@ -19,8 +19,8 @@ local of_the_api = {
     .. "Integration Cell https://HOST/location/ID, or https://VIRTUAL-HOST/local on the edge",
 }
 
-local retry_option = { "--retry", value = "HOW", choices = { "sap", "none" }, default = "sap",
-  env = false, help = "what passes is asked again as SAP advises, or not at all" }
+local retry_option = { "--no-retry", flag = true, env = false,
+  help = "do not ask again after what may pass (429, 503, a broken connection)" }
 
 --- The rows of a command: its own first, then those of a tenant.
 function module.with(rows)
@@ -48,7 +48,7 @@ function module.open(args, out)
         .. "IFLOW_SERVICE_KEY" }
   end
   local settings = tenants.settings(args, out)
-  settings.retry = args.retry
+  settings.retry = args.no_retry and "none" or "sap"
   local api, err = tenant_api(settings)
   if api then warn_of_plan(api, out) end
   return api, err

@@ -23,7 +23,7 @@ local function headers_of(list)
     local name, value = word:match "^([^=]+)=(.*)$"
     if not name then
       return nil, errors { code = "usage.invalid",
-        message = ("--header takes NAME=VALUE, got '%s'"):format(word) }
+        message = ("--property takes NAME=VALUE, got '%s'"):format(word) }
     end
     headers[name] = value
   end
@@ -34,7 +34,7 @@ local function usage(text) return nil, errors { code = "usage.invalid", message 
 
 -- What tenant_api:logs is asked; nil, err.
 local function question(args)
-  local headers, err = headers_of(args.header)
+  local headers, err = headers_of(args.property)
   if err then return nil, err end
   if args.limit < 1 or args.limit > LIMIT_MAX then
     return usage(("--limit takes 1 to %d"):format(LIMIT_MAX))
@@ -101,7 +101,7 @@ return {
       help = "those that started then or later" },
     { "--until", value = "TIME", convert = shared.instant, env = false,
       help = "those that started before then" },
-    { "--header", value = "NAME=VALUE", multiple = true, env = false,
+    { "--property", value = "NAME=VALUE", multiple = true, env = false,
       help = "those with this custom header property; may be repeated" },
     { "--limit", value = "N", type = "integer", default = LIMIT, env = false,
       help = "at most so many (50)" },
