@@ -4,8 +4,8 @@
 --
 -- A script sees its own pcall, xpcall, coroutine and load, which hand that error on, so that
 -- `while true do pcall(work) end` comes to an end, too. What stops it (src/host/limits.c) cannot
--- reach into a finalizer (__gc) or a single call of C, such as a pattern that matches for hours:
--- that takes the watchdog of systemd.
+-- reach into a finalizer (__gc) or a single call of C, such as a pattern that matches for hours: it
+-- tells whose it is, and the watchdog of systemd ends the process.
 
 local core = require "iflow.core"
 local errors = require "iflow.error"

@@ -2,10 +2,12 @@
 -- ways while sender "good" of the same process delivers its messages.
 local async = require "spec.support.async"
 local client = require "iflow.service.client"
+local core = require "iflow.core"
 local process = require "spec.support.process"
 local serve = require "spec.support.serve"
+local size = require "spec.support.size"
 
-local MANY = 1000
+local MANY = size.of(300, 1000)
 
 -- Short for a loop, and long for what is well, also where sanitizers make everything slow. WIDE:
 -- the defaults.
@@ -108,6 +110,14 @@ describe("a sender that does not come back", function()
     ["loops in loaded text"] = "while true do load 'while true do pcall(load) end' () end",
     ["recurs without end in a loop"] =
       "local function f() return 1 + f() end while true do pcall(f) end",
+    ["loops in the closing of a variable"] = "local x <close> = setmetatable({}, { __close = "
+      .. "function() while true do end end }) error 'first'",
+    ["loops in a metamethod"] = "local t = setmetatable({}, { __index = function() "
+      .. "while true do end end }) while true do pcall(function() return t.x end) end",
+    ["loops in an error handler of an error handler"] = "local function f() error(f) end "
+      .. "while true do xpcall(f, function() return xpcall(f, f) end) end",
+    ["replaces text by a function without end"] =
+      "return (('x'):gsub('x', function() while true do end end))",
     ["sorts by a function without end"] =
       "table.sort({ 1, 2, 3 }, function() while true do end end) return 'x'",
   } do
@@ -130,6 +140,12 @@ describe("a sender that eats memory", function()
     ["without end, and catches errors"] = "local all = {} while true do pcall(function() "
       .. "while true do all[#all + 1] = ('x'):rep(1000) .. #all end end) end",
     ["at once"] = "return ('x'):rep(8 << 30)",
+    ["by replacing text"] = "return (('x'):rep(1 << 20):gsub('x', ('y'):rep(1000)))",
+    ["by putting texts together"] = "local t = {} for i = 1, 1e6 do t[i] = ('x'):rep(1000) end "
+      .. "return table.concat(t)",
+    ["by formatting"] = "local s = 'x' while true do s = ('%s%s'):format(s, s) end",
+    ["by recursion that keeps texts"] = "local function f(s) return #f(s .. 'x') + 1 end "
+      .. "while true do pcall(f, ('x'):rep(10000)) end",
     ["by doubling a text"] = "local s = 'x' while true do s = s .. s end",
     ["by a long table"] = "return table.concat(table.pack(('x'):rep(20000000):byte(1, 900000)))"
       .. " .. ('x'):rep(1 << 40)",
@@ -141,12 +157,44 @@ describe("a sender that eats memory", function()
   end
 end)
 
+describe("a sender that eats memory without end", function()
+  it("is stopped, and another one delivers its messages meanwhile", async(function()
+    local bad, _, good = misbehave(to "local all = {} while true do all[#all + 1] = {} end",
+      "rejected", MANY, 2)
+    assert.equal(MANY, good.delivered)
+    assert.equal("script.limit", bad.code)
+  end))
+end)
+
+describe("a call that cannot be stopped", function()
+  for what, body in pairs {
+    ["a pattern that matches for ever"] =
+      "return ('a'):rep(60):match(('a?'):rep(60) .. ('a'):rep(60))",
+    ["a finalizer without end"] =
+      "setmetatable({}, { __gc = function() while true do end end }) collectgarbage() return 'x'",
+  } do
+    it("is told while it holds up everything, with whose it is: " .. what, async(function()
+      local place <close> = serve.place()
+      place:script("both.lua", script_of(to(body)))
+      fill(place, 1)
+      local service <close> = place:start({ "serve", "both.lua", "--log-format", "json",
+        table.unpack(NARROW) })
+      local line = process.wait_for("the line", function()
+        return service:log():match '[^\n]*"event":"held_up"[^\n]*'
+      end)
+      assert.is_truthy(core.json.decode(line).message:find("'bad', message b-", 1, true))
+      service:signal "KILL"
+      service:wait()
+    end))
+  end
+end)
+
 describe("errors of a script", function()
   for what, body in pairs { ["nil"] = "error(nil)", ["a table"] = "error({})",
     ["false"] = "error(false)", ["a function"] = "error(print)",
     ["an object whose text fails"] =
       "error(setmetatable({}, { __tostring = function() error 'no' end }))",
-    ["a stack that overflows"] = "local function f() return 1 + f() end f()" } do
+    ["a stack that overflows"] = "local function f(...) return 1 + f(1, ...) end f()" } do
     it("reject the message: " .. what, async(function()
       local bad = misbehave(to(body), "rejected", 5, 2, WIDE)
       assert.equal(2, bad.rejected)

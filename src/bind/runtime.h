@@ -4,8 +4,9 @@
 
 #include "bind/task.h"
 
-#define IFL_TASK      "iflow.task"
-#define IFL_TASKS_MAX (1u << 20) /* living tasks of a state */
+#define IFL_TASK           "iflow.task"
+#define IFL_TASK_LABEL_MAX 128        /* with the NUL */
+#define IFL_TASKS_MAX      (1u << 20) /* living tasks of a state */
 
 /* A task moves READY -> RUNNING -> WAITING -> READY … and ends from RUNNING. CLOSING: it swallowed
  * its cancellation too often and is ended at the next chance. */
@@ -29,6 +30,7 @@ struct ifl_task {
   bool parked; /* in park(): may be woken by wake() */
   unsigned swallowed;
   int nargs; /* values on top of co for the next resume */
+  char label[IFL_TASK_LABEL_MAX];
   struct ifl_timer timer;
   struct ifl_task *next;              /* ready queue or free list */
   struct ifl_task *older, *newer;     /* living tasks */
@@ -93,6 +95,7 @@ void ifl_task_end_wait(struct ifl_task *t);
 /* ---- task_guard.c ---- */
 
 int ifl_task_f_inner(lua_State *L);
+int ifl_task_m_label(lua_State *L);
 
 /* ---- task.c ---- */
 

@@ -61,6 +61,8 @@ uint64_t ifl_task_slice(const struct ifl_runtime *rt);
 /* The Lua code that runs just now gets script.limit at its next instruction. seconds: how long it
  * has run, for the text. */
 void ifl_task_overrun(struct ifl_runtime *rt, int seconds);
+/* Whose work the task that runs does, as task:label said; "" when nobody did. */
+const char *ifl_task_label(const struct ifl_runtime *rt);
 
 /* Starts a function as a task of its own, from C: used by the server to run a handler a request.
  * The stack holds, as for lua_call, the function and above it nargs arguments; all are popped.

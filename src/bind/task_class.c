@@ -4,6 +4,7 @@
  *   task:join([timeout])    -- waits; its results, or nil, err
  *   task:cancel()           -- its wait, now or next, raises task.canceled
  *   task:state()            -- "ready", "running", "waiting", "returned", "failed", "canceled"
+ *   task:label(text)        -- whose work it does, for the log of a host that it holds up
  *   task:awaited()          -- whether a join waits for it just now
  *   sleep(duration)         -- waits; 0 lets the other tasks run
  *   current()               -- the running task, or nil
@@ -227,7 +228,8 @@ int ifl_open_task(lua_State *L)
     { "inner", ifl_task_f_inner }, { NULL, NULL },
   };
   static const luaL_Reg methods[] = {
-    { "join", m_join },       { "cancel", m_cancel }, { "state", m_state },
+    { "join", m_join },       { "cancel", m_cancel },
+    { "state", m_state },     { "label", ifl_task_m_label },
     { "awaited", m_awaited }, { NULL, NULL },
   };
   static const luaL_Reg meta[] = { { "__close", m_cancel },

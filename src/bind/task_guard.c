@@ -3,11 +3,14 @@
  *
  * A script may resume coroutines of its own inside a task, and then it is that coroutine which has
  * to be stopped. Lua does not tell which one runs, so lua/iflow/guard.lua says it:
- *   task.inner(co or nil) -> the one before */
+ *   task.inner(co or nil) -> the one before
+ * and whose work a task does, for when it cannot be stopped:
+ *   task:label("sender 'orders'") */
 #include "base/error.h"
 #include "bind/bind.h"
 #include "bind/runtime.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char inner_key =
@@ -54,6 +57,19 @@ void ifl_task_overrun(struct ifl_runtime *rt, int seconds)
   if (rt->current == NULL) return;
   rt->overrun = seconds;
   lua_sethook(rt->inner != NULL ? rt->inner : rt->current->co, on_overrun, LUA_MASKCOUNT, 1);
+}
+
+const char *ifl_task_label(const struct ifl_runtime *rt)
+{
+  return rt->current != NULL ? rt->current->label : "";
+}
+
+int ifl_task_m_label(lua_State *L)
+{
+  const struct ifl_task_handle *h = luaL_checkudata(L, 1, IFL_TASK);
+  const char *text = luaL_checkstring(L, 2);
+  if (h->task != NULL) snprintf(h->task->label, sizeof h->task->label, "%s", text);
+  return 0;
 }
 
 int ifl_task_f_inner(lua_State *L)

@@ -2,17 +2,20 @@
  * in the span of the limit, so that code within it costs nothing; memory by the allocator. */
 #include "host/limits.h"
 
+#include "base/log_line.h"
 #include "bind/lua_util.h"
 #include "bind/task.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define LOOKS 4 /* at the clock in the span of the time limit */
+#define TOLD  3 /* time limits until it is told that a call cannot be stopped */
 
 /* A process has one Lua state, and a signal handler can know of nothing else. */
 static struct {
@@ -22,7 +25,8 @@ static struct {
   bool timed;
   int seconds;
   uint64_t seen;
-  int looks;
+  int looks, overruns; /* of the turn that was seen */
+  struct ifl_log *log;
   /* memory */
   size_t used, max;
   size_t before, turn_max; /* what was used when the turn began; it may take so much more */
@@ -78,6 +82,23 @@ int ifl_limits_memory(lua_State *L)
 
 /* ---- time ---- */
 
+/* What runs is one call of C or a finalizer: no instruction of Lua comes that could be stopped. Then
+ * it is at least told whose it is, while it still runs. Straight to the descriptor: whatever else
+ * the log feeds must not be entered from a signal handler. */
+static void tell_held_up(void)
+{
+  char out[IFL_LOG_LINE_MAX], text[512];
+  const struct ifl_log_field event = { .name = "event", .value = "held_up", .n = 7 };
+  const char *who = ifl_task_label(limits.runtime);
+  int n = snprintf(text, sizeof text,
+                   "everything has been held up for %d s by one call that cannot be stopped (a "
+                   "pattern that matches for ever, a finalizer without end), of: %s",
+                   limits.overruns * limits.seconds, *who != '\0' ? who : "a script");
+  struct ifl_log_line line = { IFL_LOG_ERROR, "serve", text, (size_t)n, &event, 1 };
+  size_t left = ifl_log_line(out, limits.log, &line);
+  if (left > 0 && write(STDERR_FILENO, out, left) < 0) return; /* no better place to complain */
+}
+
 static void on_look(int number)
 {
   int kept = errno;
@@ -85,10 +106,11 @@ static void on_look(int number)
   (void)number;
   if (turn == 0 || turn != limits.seen) {
     limits.seen = turn;
-    limits.looks = 0;
+    limits.looks = limits.overruns = 0;
   } else if (++limits.looks >= LOOKS) {
     limits.looks = 0;
     ifl_task_overrun(limits.runtime, limits.seconds);
+    if (++limits.overruns == TOLD) tell_held_up();
   }
   errno = kept;
 }
@@ -139,6 +161,7 @@ int ifl_limits_set(lua_State *L)
   limits.turn_max = (size_t)ifl_optinteger(L, 1, "turn_bytes", 0, 0, LUA_MAXINTEGER / 4);
   limits.max = (size_t)ifl_optinteger(L, 1, "bytes", 0, 0, LUA_MAXINTEGER / 4);
   limits.runtime = ifl_task_interruptible(L);
+  limits.log = ifl_loop_log(ifl_loop(L));
   if (set_time(ms) < 0) return luaL_error(L, "no timer: %s", strerror(errno));
   return 0;
 }

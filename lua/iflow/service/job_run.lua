@@ -113,6 +113,7 @@ return function(keeper, run)
   local task <close> = core.task.spawn(guarded.call, job.run, job, run.planned, run.missed,
     run.attempt)
   registry.keep_for(task)
+  task:label(("the job '%s'"):format(job.name))
   run.task = task
   finish(keeper, run, task:join())
 end

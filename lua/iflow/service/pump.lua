@@ -142,6 +142,7 @@ local function start_all(self, list)
   for _, row in ipairs(list) do
     local flight = { row = row, msg = stored.message(row), phase = "waiting", began = nil }
     flight.task = core.task.spawn(self.fly, self, flight)
+    flight.task:label(("the sender '%s', message %s"):format(self.sender.name, row.id))
     self.flights[flight] = true
     self.count = self.count + 1
   end
