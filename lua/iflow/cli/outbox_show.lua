@@ -28,8 +28,8 @@ local function is_secret(name)
   return false
 end
 
--- Sorted { name, value }, the values of secrets hidden.
-local function headers_of(msg)
+--- Sorted { name, value }, the values of secrets hidden.
+function show.headers(msg)
   local list = {}
   for name, value in pairs(msg.headers or {}) do
     if type(value) == "table" then value = table.concat(value, ", ") end
@@ -41,8 +41,8 @@ end
 
 -- Bodies ----------------------------------------------------------------------------------------
 
--- The first `limit` bytes, nil when there are none; the whole when limit is nil.
-local function bytes_of(msg, limit)
+--- The first `limit` bytes of the body, nil when there are none; the whole when limit is nil.
+function show.bytes(msg, limit)
   local body = msg.body
   if type(body) ~= "table" then return body and limit and body:sub(1, limit) or body end
   local file, why = io.open(body.file, "rb")
@@ -51,8 +51,8 @@ local function bytes_of(msg, limit)
   return file:read(limit or "a") or ""
 end
 
--- Up to a whole character.
-local function whole(text)
+--- Up to the last whole character.
+function show.whole(text)
   for back = 0, math.min(3, #text) do
     if utf8.len(text, 1, #text - back) then return text:sub(1, #text - back) end
   end
@@ -66,13 +66,13 @@ local function print_body(out, msg, limit)
   elseif bodies.about(msg).no_body then
     return out:print "\nit has no body"
   end
-  local bytes, why = bytes_of(msg, limit + 4)
+  local bytes, why = show.bytes(msg, limit + 4)
   out:print(("\nbody, %s"):format(words.size(msg.size)))
   if not bytes then
     return out:print(msg.state == "delivered" and "(not kept after the delivery)"
       or ("(cannot be read: %s)"):format(why or "it is gone"))
   end
-  local text = whole(bytes:sub(1, limit))
+  local text = show.whole(bytes:sub(1, limit))
   if not words.is_text(text) then
     bytes = bytes:sub(1, math.min(BINARY, limit))
     out:print(words.hex(bytes))
@@ -98,7 +98,9 @@ local function outcome_of(event)
   return event.began and "to be repeated" or "sent again"
 end
 
-local function event_row(event)
+--- An event of the history as a row: attempt, time, how long it took, outcome, status, message id,
+-- code, error.
+function show.event_row(event)
   local took = event.began and event.ended and duration.text(math.max(0, event.ended - event.began))
   return { event.attempt, words.time(event.began or event.ended or 0), took, outcome_of(event),
     event.status, event.message_id and words.line(event.message_id),
@@ -109,7 +111,7 @@ end
 local function print_history(out, msg)
   if #msg.history == 0 then return out:print "\nno attempt was made yet" end
   local rows = {}
-  for i, event in ipairs(msg.history) do rows[i] = event_row(event) end
+  for i, event in ipairs(msg.history) do rows[i] = show.event_row(event) end
   out:print "\nattempts"
   out:table({ "attempt", "time", "took", "outcome", "status", "message id", "reason", "error" },
     rows)
@@ -130,7 +132,8 @@ local function reason_of(msg)
     msg.error or ""))
 end
 
-local function facts(msg, now)
+--- What is known of a message, { name, text or nil } each.
+function show.facts(msg, now)
   local about = bodies.about(msg)
   return {
     { "id", words.line(msg.id) },
@@ -179,29 +182,32 @@ function hints.ready(msg)
   return ("`iflow outbox retry %d` lets it go at once"):format(msg.number)
 end
 
+--- What to do next with the message, nil when nothing is to be done.
+function show.hint(msg, box) return hints[msg.state] and hints[msg.state](msg, box) end
+
 -- The command -----------------------------------------------------------------------------------
 
 local function print_message(out, msg, args, box)
   local now = clock.now()
   out:print(("message %d of %s"):format(msg.number, words.line(msg.sender)))
-  for _, fact in ipairs(facts(msg, now)) do
+  for _, fact in ipairs(show.facts(msg, now)) do
     if fact[2] then out:print(("  %-10s  %s"):format(fact[1], fact[2])) end
   end
   print_history(out, msg)
-  local headers = headers_of(msg)
+  local headers = show.headers(msg)
   if #headers > 0 then out:print "\nheaders" end
   for _, header in ipairs(headers) do
     out:print(("  %s: %s"):format(words.line(header[1]), words.line(header[2])))
   end
   if not args.save then print_body(out, msg, args.max_body) end
-  local hint = hints[msg.state] and hints[msg.state](msg, box)
+  local hint = show.hint(msg, box)
   if hint then out:note("what to do: " .. hint) end
 end
 
 local function value_of(msg)
   local value = lists.value(msg, clock.now())
   local headers = core.json.object {}
-  for _, header in ipairs(headers_of(msg)) do headers[header[1]] = header[2] end
+  for _, header in ipairs(show.headers(msg)) do headers[header[1]] = header[2] end
   value.headers, value.content_type, value.source = headers, msg.content_type, msg.source
   value.history, value.claimed = core.json.array(msg.history), msg.claimed
   value.about = msg.about
@@ -216,6 +222,9 @@ local function value_of(msg)
   end
   return value
 end
+
+--- What the operator's page shows, too: headers without secrets, and an event in words.
+show.show.headers, show.outcome_of = headers_of, outcome_of
 
 --- The value of --max-body.
 function show.max_body(word)

@@ -138,8 +138,9 @@ end
 
 local states = { "ready", "blocked", "started", "in_doubt", "rejected" }
 
--- A look at it, when the last one is too old; nil when the outbox fails.
-local function look(self)
+--- A look at the outbox by sender, not older than it may be: { list = as of box:stats, at = when };
+-- nil when the outbox fails.
+function exposition:look()
   local _ <close> = self.one:acquire()
   local seen = self.seen
   if seen and core.task.monotonic() < seen.holds then return seen end
@@ -159,7 +160,7 @@ local function by_sender(list)
 end
 
 local function sampled(self, out)
-  local seen = look(self)
+  local seen = self:look()
   if not seen then return end
   local map = by_sender(seen.list)
   out:single("iflow_outbox_sampled_timestamp_seconds", "gauge",
@@ -274,8 +275,8 @@ local function read(path)
   return file and file:read "a"
 end
 
--- Bytes of memory and seconds of CPU, by the kernel.
-local function of_kernel()
+--- Bytes of memory and seconds of CPU, by the kernel.
+function exposition.of_kernel()
   local status, stat = read "/proc/self/status", read "/proc/self/stat"
   local kilobytes = status and status:match "VmRSS:%s*(%d+)"
   local user, system
@@ -287,7 +288,7 @@ local function of_kernel()
 end
 
 local function of_process(self, out, status)
-  local resident, cpu = of_kernel()
+  local resident, cpu = self.of_kernel()
   out:single("process_resident_memory_bytes", "gauge", "Resident memory.", resident)
   out:single("process_cpu_seconds_total", "counter", "CPU time, user and system.", cpu)
   out:single("process_start_time_seconds", "gauge", "When the service began.", self.began)
