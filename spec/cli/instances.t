@@ -53,6 +53,13 @@ $ iflow instance key delete orders secret --sandbox sb
 ! iflow instance key delete: cf.not_found: there is no key 'secret' in instance 'orders' for this user
 !   what to do: there are: own
 = 2
+# Without a word of its own the group creates.
+$ iflow instance key orders short --sandbox sb -o short.json
+> short.json
+$ iflow instance key crate orders k --sandbox sb -o k.json
+! iflow instance key create: usage.invalid: too many arguments
+!   what to do: …
+= 2
 $ iflow instance delete orders --sandbox sb
 ! iflow instance delete: usage.invalid: instance 'orders' has keys, which would go with it
 !   what to do: …--force…
