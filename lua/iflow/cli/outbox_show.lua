@@ -29,7 +29,7 @@ local function is_secret(name)
 end
 
 --- Sorted { name, value }, the values of secrets hidden.
-function show.headers(msg)
+function show.headers_of(msg)
   local list = {}
   for name, value in pairs(msg.headers or {}) do
     if type(value) == "table" then value = table.concat(value, ", ") end
@@ -194,7 +194,7 @@ local function print_message(out, msg, args, box)
     if fact[2] then out:print(("  %-10s  %s"):format(fact[1], fact[2])) end
   end
   print_history(out, msg)
-  local headers = show.headers(msg)
+  local headers = show.headers_of(msg)
   if #headers > 0 then out:print "\nheaders" end
   for _, header in ipairs(headers) do
     out:print(("  %s: %s"):format(words.line(header[1]), words.line(header[2])))
@@ -207,7 +207,7 @@ end
 local function value_of(msg)
   local value = lists.value(msg, clock.now())
   local headers = core.json.object {}
-  for _, header in ipairs(show.headers(msg)) do headers[header[1]] = header[2] end
+  for _, header in ipairs(show.headers_of(msg)) do headers[header[1]] = header[2] end
   value.headers, value.content_type, value.source = headers, msg.content_type, msg.source
   value.history, value.claimed = core.json.array(msg.history), msg.claimed
   value.about = msg.about
@@ -223,8 +223,8 @@ local function value_of(msg)
   return value
 end
 
---- What the operator's page shows, too: headers without secrets, and an event in words.
-show.show.headers, show.outcome_of = headers_of, outcome_of
+--- An event in a word or two.
+show.outcome_of = outcome_of
 
 --- The value of --max-body.
 function show.max_body(word)
