@@ -32,7 +32,7 @@ int ifl_authority_keypair(EVP_PKEY **out, const char *type, int bits, iflow_erro
       return ifl_fail(err, IFLOW_EINVAL, "an RSA key of %d bits: 2048 to 4096 are possible", bits);
     key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
   } else if (strcmp(type, "ec") == 0) {
-    key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", bits == 384 ? "P-384" : "P-256");
   } else {
     return ifl_fail(err, IFLOW_EINVAL, "key type '%s' is unknown: \"rsa\" or \"ec\"", type);
   }
@@ -41,9 +41,8 @@ int ifl_authority_keypair(EVP_PKEY **out, const char *type, int bits, iflow_erro
   return 0;
 }
 
-static int set_subject(X509 *cert, const char *const *subject, iflow_error *err)
+int ifl_authority_subject(X509_NAME *name, const char *const *subject, iflow_error *err)
 {
-  X509_NAME *name = X509_get_subject_name(cert);
   for (; subject != NULL && subject[0] != NULL; subject += 2) {
     const unsigned char *value = (const unsigned char *)subject[1];
     if (value == NULL)
@@ -88,9 +87,8 @@ bad:
   return NULL;
 }
 
-static int add_sans(X509 *cert, const char *const *sans, iflow_error *err)
+int ifl_authority_sans(GENERAL_NAMES **out, const char *const *sans, iflow_error *err)
 {
-  if (sans == NULL || sans[0] == NULL) return 0;
   GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
   int rc = names == NULL ? ifl_fail_nomem(err) : 0;
   for (size_t i = 0; rc == 0 && sans[i] != NULL; i++) {
@@ -106,10 +104,20 @@ static int add_sans(X509 *cert, const char *const *sans, iflow_error *err)
       rc = ifl_fail_nomem(err);
     }
   }
+  ERR_clear_error();
+  if (rc == 0) *out = names;
+  else sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+  return rc;
+}
+
+static int add_sans(X509 *cert, const char *const *sans, iflow_error *err)
+{
+  GENERAL_NAMES *names = NULL;
+  if (sans == NULL || sans[0] == NULL) return 0;
+  int rc = ifl_authority_sans(&names, sans, err);
   if (rc == 0 && X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0) != 1)
     rc = fail_ssl(err, IFLOW_EINVAL, "the alternative names are not possible");
   sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
-  ERR_clear_error();
   return rc;
 }
 
@@ -160,7 +168,7 @@ static int set_serial(X509 *cert, iflow_error *err)
 static int fill(X509 *cert, const struct ifl_certificate_request *r, iflow_error *err)
 {
   int rc = set_serial(cert, err);
-  if (rc == 0) rc = set_subject(cert, r->subject, err);
+  if (rc == 0) rc = ifl_authority_subject(X509_get_subject_name(cert), r->subject, err);
   if (rc < 0) return rc;
   const X509_NAME *issuer =
       r->issuer != NULL ? X509_get_subject_name(r->issuer) : X509_get_subject_name(cert);

@@ -1,5 +1,5 @@
-/* authority.h -- a certificate authority and a token signer: what the sandbox tenant issues, and
- * key pairs for users later (`iflow cert request`). */
+/* authority.h -- a certificate authority and a token signer: what the sandbox tenant issues; and key
+ * pairs, which `iflow cert request` makes, too. */
 #ifndef IFL_AUTH_AUTHORITY_H
 #define IFL_AUTH_AUTHORITY_H
 
@@ -7,9 +7,10 @@
 #include "iflow.h"
 
 #include <openssl/evp.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
-/* A new key pair: type "rsa" with bits 2048…4096, or "ec" (P-256). Blocking: RSA takes 50-500 ms. */
+/* A new key pair: type "rsa" with bits 2048…4096, or "ec" (P-384 with 384 bits, else P-256).
+ * Blocking: RSA takes 50-500 ms. */
 int ifl_authority_keypair(EVP_PKEY **out, const char *type, int bits, iflow_error *err);
 
 struct ifl_certificate_request {
@@ -23,6 +24,11 @@ struct ifl_certificate_request {
   int64_t not_before, not_after; /* seconds since 1970 */
 };
 int ifl_authority_issue(X509 **out, const struct ifl_certificate_request *r, iflow_error *err);
+
+/* The parts of a name and of the alternative names, as in the request above; *out is the caller's.
+ * Errors: IFLOW_EINVAL (a field or a kind of name that is unknown), IFLOW_ELIMIT, IFLOW_ENOMEM. */
+int ifl_authority_subject(X509_NAME *name, const char *const *subject, iflow_error *err);
+int ifl_authority_sans(GENERAL_NAMES **out, const char *const *sans, iflow_error *err);
 
 /* Reading and writing PEM; nothing here asks for a passphrase, encrypted keys are refused. A public
  * key may come as PUBLIC KEY or inside a certificate. Errors: IFLOW_ECERT, IFLOW_ENOMEM. */

@@ -1,13 +1,17 @@
 /* authority.c -- Lua module iflow.core.authority: key pairs, certificates and RS256 signatures, for
  * the sandbox tenant and for tests.
  *   keypair { type = "rsa"|"ec", bits = 2048 } -> keypair | nil, err   (on a thread inside a task)
+ *     bits: 2048 to 4096 of RSA, 256 (the default) or 384 of EC
  *   keypair_from_pem(pem | secret) -> keypair | nil, err
  *   keypair:private_pem([ "pkcs1" | "pkcs8" ])  keypair:public_pem()  keypair:jwk() -> { n, e }
+ *   keypair:private_secret([ passphrase ]) -> secret: PKCS#8 PEM, encrypted with a passphrase
+ *   keypair:request { subject =, sans = } -> PEM of a signing request (PKCS#10) | nil, err
  *   issue { subject = { { "CN", "x" }, … }, sans = { "DNS:a" }, key = keypair | pem, issuer = pem,
  *           issuer_key = keypair, ca =, client_auth =, server_auth =, not_before =, not_after = }
  *     -> pem | nil, err
  *   sign(keypair, data) -> base64url | nil, err      verify(keypair | pem, data, signature) -> bool */
 #include "auth/authority.h"
+#include "auth/request.h"
 
 #include "base/error.h"
 #include "bind/bind.h"
@@ -72,8 +76,10 @@ static int f_keypair(lua_State *L)
   static const char *const types[] = { "rsa", "ec", NULL };
   luaL_checktype(L, 1, LUA_TTABLE);
   ifl_checkkeys(L, 1, keys);
-  int bits = (int)ifl_optinteger(L, 1, "bits", 2048, 2048, 4096);
   const char *type = types[ifl_optword(L, 1, "type", 0, types)];
+  bool rsa = type == types[0];
+  int bits = (int)(rsa ? ifl_optinteger(L, 1, "bits", 2048, 2048, 4096)
+                       : ifl_optinteger(L, 1, "bits", 256, 256, 384));
   struct making *m = ifl_newjob(L, sizeof *m, make, forget);
   m->type = type;
   m->bits = bits;
@@ -110,6 +116,20 @@ static int m_private_pem(lua_State *L)
   int n = push_pem(L, pem, rc, &err);
   ifl_buf_wipe(pem);
   return n;
+}
+
+static int m_private_secret(lua_State *L)
+{
+  EVP_PKEY *key = check_key(L, 1);
+  iflow_error err = { 0 };
+  ifl_secret *pass = lua_isnoneornil(L, 2) ? NULL : ifl_checksecret(L, 2);
+  struct ifl_buf *pem = ifl_newbuf(L, IFL_AUTHORITY_PEM_MAX);
+  if (ifl_request_write_key(pem, key, pass, &err) < 0) return ifl_pusherror(L, &err);
+  ifl_secret *secret = ifl_secret_new(pem->data, pem->len);
+  ifl_buf_wipe(pem);
+  if (secret == NULL) luaL_error(L, "not enough memory");
+  ifl_pushsecret(L, secret);
+  return 1;
 }
 
 static int m_public_pem(lua_State *L)
@@ -254,6 +274,22 @@ static int f_issue(lua_State *L)
   return push_pem(L, pem, rc, &err);
 }
 
+static int m_request(lua_State *L)
+{
+  static const char *const keys[] = { "subject", "sans", NULL };
+  iflow_error err = { 0 };
+  EVP_PKEY *key = check_key(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_insert(L, 1); /* the readers want the options at 1 */
+  ifl_checkkeys(L, 1, keys);
+  struct issuing *i = ifl_newud(L, sizeof *i, ISSUING, 0);
+  struct ifl_buf *pem = ifl_newbuf(L, IFL_AUTHORITY_PEM_MAX);
+  read_subject(L, i);
+  read_sans(L, i);
+  return push_pem(L, pem, ifl_request_write(pem, key, i->subject, i->sans, &err), &err);
+}
+
 /* ---- signatures ------------------------------------------------------------------------------ */
 
 static int f_sign(lua_State *L)
@@ -287,6 +323,8 @@ int ifl_open_authority(lua_State *L)
     { "verify", f_verify },   { NULL, NULL }
   };
   static const luaL_Reg methods[] = { { "private_pem", m_private_pem },
+                                      { "private_secret", m_private_secret },
+                                      { "request", m_request },
                                       { "public_pem", m_public_pem },
                                       { "jwk", m_jwk },
                                       { NULL, NULL } };

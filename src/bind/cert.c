@@ -1,17 +1,19 @@
-/* cert.c -- Lua module iflow.core.cert: what certificate files say.
- *   cert.read(path [, { passphrase = secret|string|nil }]) -> info | nil, err
- *   cert.parse(bytes [, { passphrase =, name = }])         -> info | nil, err
+/* cert.c -- Lua module iflow.core.cert: what certificate files say. lua/iflow/cert.lua is its face.
+ *   cert.read(path [, { passphrase = secret|string|nil, key = path }]) -> info | nil, err
+ *   cert.parse(bytes [, { passphrase =, key =, name = }])              -> info | nil, err
+ *     key: the file with the private key, when it is not in the same file
  *     info: { certificates = { { subject, issuer, serial, sans = {…}, key = "RSA 2048", eku = {…},
- *             not_before, not_after (epoch), sha256, ca, self_signed, pem }… }, format = "PEM",
- *             has_key, key_locked, order = "leaf first", leaf = index or nil, key_matches }
+ *             not_before, not_after (epoch), sha256, sha1, ca, self_signed, pem, issued_by }… },
+ *             format = "PEM", has_key, key_locked, order = "leaf first", leaf = index or nil,
+ *             key_matches }
+ *     format: "PEM", "DER", "PKCS#7", "PKCS#12", "zip", "service key"
  *     order: "single", "leaf first", "root first", "mixed", "unrelated"; nil without certificates
+ *     issued_by: index of the certificate that issued this one; nil when it is not among them
  *     has_key: there is a private key; key_locked: an encrypted one that was not opened;
  *     key_matches: whether it belongs to one of the certificates, nil when that is not known
- *   cert.verify(chain, roots [, { at = epoch, purpose = "client"|"server" }]) -> true | false, reason
- *     chain (leaf first) and roots: a list of PEM texts, or one text with all of them */
+ *   cert.verify, cert.reach: see cert_chain.c    cert.der, cert.zip: see cert_pack.c */
 #include "auth/certificate.h"
 
-#include "base/clock.h"
 #include "bind/bind.h"
 #include "bind/cert.h"
 #include "bind/offload.h"
@@ -19,8 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUNDLE    "iflow.bundle" /* internal */
-#define NAMES_MAX (64 * 1024)    /* text of one list of a certificate */
+#define NAMES_MAX (64 * 1024) /* text of one list of a certificate */
 #define PEM_MAX   (256 * 1024)
 
 /* ---- one certificate as a table ---- */
@@ -76,6 +77,7 @@ static void set_info(lua_State *L, X509 *cert)
   set_string(L, "serial", info.serial);
   set_string(L, "key", info.key);
   set_string(L, "sha256", info.sha256);
+  set_string(L, "sha1", info.sha1);
   set_integer(L, "not_before", info.not_before);
   set_integer(L, "not_after", info.not_after);
   set_boolean(L, "ca", info.ca);
@@ -100,11 +102,12 @@ void ifl_pushcertificate(lua_State *L, X509 *cert)
 struct reading {
   struct ifl_job job;
   char *path, *name; /* path: read a file; else parse bytes */
+  char *key;         /* file of the private key, or NULL    */
   char *bytes;
   size_t n;
   ifl_secret *pass;
   struct ifl_bundle bundle;
-  int leaf;
+  int leaf, issuers[IFL_CERTS_MAX];
   const char *order;
   int rc;
   iflow_error err;
@@ -116,7 +119,11 @@ static void reading_run(struct ifl_job *job)
   struct ifl_bundle *b = &r->bundle;
   if (r->path != NULL) r->rc = ifl_bundle_add_file(b, r->path, r->pass, &r->err);
   else r->rc = ifl_bundle_add(b, r->bytes, r->n, r->name, r->pass, &r->err);
+  const char *format = b->format;
+  if (r->rc == 0 && r->key != NULL) r->rc = ifl_bundle_add_file(b, r->key, r->pass, &r->err);
+  b->format = format;
   if (r->rc < 0 || sk_X509_num(b->certs) <= 0) return;
+  for (int i = 0; i < sk_X509_num(b->certs); i++) r->issuers[i] = ifl_chain_issuer(b->certs, i);
   r->leaf = ifl_chain_leaf(b->certs, b->key);
   int top = r->leaf >= 0 ? r->leaf : ifl_chain_leaf(b->certs, NULL); /* a stranger's key */
   r->order = ifl_chain_order(b->certs, top >= 0 ? top : 0);
@@ -127,6 +134,7 @@ static void reading_done(struct ifl_job *job)
   struct reading *r = (struct reading *)job;
   free(r->path);
   free(r->name);
+  free(r->key);
   ifl_wipe(r->bytes, r->n);
   free(r->bytes);
   ifl_secret_unref(r->pass);
@@ -144,6 +152,7 @@ static int read_k(lua_State *L, int status, lua_KContext ctx)
   lua_createtable(L, n, 0);
   for (int i = 0; i < n; i++) {
     ifl_pushcertificate(L, sk_X509_value(b->certs, i));
+    if (r->issuers[i] >= 0) set_integer(L, "issued_by", r->issuers[i] + 1);
     lua_rawseti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "certificates");
@@ -169,7 +178,7 @@ static char *copy(lua_State *L, const char *s, size_t n)
 
 static struct reading *new_reading(lua_State *L)
 {
-  static const char *const keys[] = { "passphrase", "name", NULL };
+  static const char *const keys[] = { "passphrase", "name", "key", NULL };
   ifl_secret *pass = NULL;
   if (lua_isnoneornil(L, 2)) {
     lua_settop(L, 1);
@@ -181,6 +190,8 @@ static struct reading *new_reading(lua_State *L)
   struct reading *r = ifl_newjob(L, sizeof *r, reading_run, reading_done);
   r->leaf = -1;
   r->pass = ifl_secret_ref(pass);
+  const char *key = ifl_optstring(L, 2, "key", NULL);
+  if (key != NULL) r->key = copy(L, key, strlen(key));
   return r;
 }
 
@@ -204,75 +215,12 @@ static int f_parse(lua_State *L)
   return ifl_runjob(L, &r->job, r->pass != NULL, read_k);
 }
 
-/* ---- verify ---- */
-
-static int bundle_gc(lua_State *L)
-{
-  ifl_bundle_done(luaL_checkudata(L, 1, BUNDLE));
-  return 0;
-}
-
-static int add_pem(lua_State *L, struct ifl_bundle *b, int arg, int idx, iflow_error *err)
-{
-  size_t n;
-  luaL_argcheck(L, lua_type(L, idx) == LUA_TSTRING, arg, "PEM texts are expected");
-  const char *pem = lua_tolstring(L, idx, &n);
-  return ifl_bundle_add(b, pem, n, arg == 1 ? "chain" : "roots", NULL, err);
-}
-
-/* The PEM text, or list of them, at arg as a bundle, whose userdata is pushed. */
-static int check_pems(lua_State *L, struct ifl_bundle **out, int arg, int max, iflow_error *err)
-{
-  struct ifl_bundle *b = ifl_newud(L, sizeof *b, BUNDLE, 0);
-  int rc = 0;
-  b->max = max;
-  *out = b;
-  if (lua_type(L, arg) == LUA_TSTRING) return add_pem(L, b, arg, arg, err);
-  luaL_checktype(L, arg, LUA_TTABLE);
-  for (lua_Integer i = 1; rc == 0; i++) {
-    if (lua_rawgeti(L, arg, i) == LUA_TNIL) break;
-    rc = add_pem(L, b, arg, -1, err);
-    lua_pop(L, 1);
-  }
-  return rc;
-}
-
-static int f_verify(lua_State *L)
-{
-  static const char *const keys[] = { "at", "purpose", NULL };
-  static const char *const purposes[] = { "client", "server", NULL };
-  struct ifl_bundle *chain, *roots;
-  char why[256] = "";
-  iflow_error err = { 0 };
-  lua_settop(L, 3);
-  if (lua_isnil(L, 3)) {
-    lua_newtable(L);
-    lua_replace(L, 3);
-  }
-  ifl_checkkeys(L, 3, keys);
-  lua_Integer now = (lua_Integer)(ifl_clock_wall_ms() / 1000);
-  lua_Integer at = ifl_optinteger(L, 3, "at", now, 0, LUA_MAXINTEGER);
-  int purpose = ifl_optword(L, 3, "purpose", -1, purposes);
-  if (check_pems(L, &chain, 1, 0, &err) < 0) return ifl_pusherror(L, &err);
-  if (check_pems(L, &roots, 2, IFL_ROOTS_MAX, &err) < 0) return ifl_pusherror(L, &err);
-  luaL_argcheck(L, sk_X509_num(chain->certs) > 0, 1, "there is no certificate in it");
-  int rc = ifl_chain_verify(chain->certs, roots->certs, at, purpose < 0 ? NULL : purposes[purpose],
-                            why, sizeof why, &err);
-  if (rc < 0) return ifl_pusherror(L, &err);
-  lua_pushboolean(L, rc);
-  if (rc == 1) return 1;
-  lua_pushstring(L, why);
-  return 2;
-}
-
 int ifl_open_cert(lua_State *L)
 {
-  static const luaL_Reg funcs[] = {
-    { "read", f_read }, { "parse", f_parse }, { "verify", f_verify }, { NULL, NULL }
-  };
-  static const luaL_Reg meta[] = { { "__gc", bundle_gc }, { NULL, NULL } };
+  static const luaL_Reg funcs[] = { { "read", f_read }, { "parse", f_parse }, { NULL, NULL } };
   ifl_offload_open(L);
-  ifl_newclass(L, BUNDLE, NULL, meta);
   luaL_newlib(L, funcs);
+  ifl_addcertchain(L);
+  ifl_addcertpack(L);
   return 1;
 }
