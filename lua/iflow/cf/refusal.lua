@@ -6,6 +6,7 @@ local errors = require "iflow.error"
 local refusal = {}
 
 local TEXT_MAX = 1000 -- bytes of a foreign text that are shown
+local WAIT_MAX = 86400 -- seconds that a platform can ask to wait for
 
 local DEVELOPER = "the user needs the role Space Developer in the space: BTP cockpit > subaccount "
   .. "> Cloud Foundry > Spaces > (space) > Members, or: cf set-space-role USER ORG SPACE "
@@ -95,7 +96,7 @@ function refusal.retry_after(headers, now)
   local seconds = tonumber(headers["retry-after"])
   local reset = tonumber(headers["x-ratelimit-reset"])
   if not seconds and reset then seconds = reset - now end
-  return seconds and math.max(0, seconds)
+  return seconds and math.max(0, math.min(seconds, WAIT_MAX))
 end
 
 --- The error for an answer { status, headers, body (decoded) }. what: what was being done, for the
