@@ -47,6 +47,9 @@ describe("systemd", function()
     if process.run({ "sh", "-c", "command -v systemd-analyze" }).code ~= 0 then return end
     local dir <close> = process.tempdir()
     local unit = dir:write("iflow@orders.service", (text:gsub("/usr/bin/iflow", process.iflow)))
+    local exposure = process.run { "systemd-analyze", "security", "--offline=yes", "--no-pager",
+      "--threshold=25", unit } -- of 100
+    assert.equal(0, exposure.code, exposure.out .. exposure.err)
     local result = process.run { "systemd-analyze", "verify", "--man=no", unit }
     assert.equal(0, result.code, result.err)
     assert.is_nil(result.err:find("iflow@", 1, true), result.err)

@@ -51,4 +51,40 @@ describe("the log of a command", function()
       'exec 2> "$0"; export JOURNAL_STREAM=$(stat -Lc %%d:%%i "$0"); %s')
     assert.equal("one", json.decode(line:match "^<7>(.*)$").message)
   end)
+
+  it("has them at the socket that systemd gives", function()
+    local dir <close> = process.tempdir()
+    local result = process.run { "python3", "-c", [[
+import os, socket, subprocess, sys
+ours, journal = socket.socketpair()
+stat = os.fstat(journal.fileno())
+os.environ["JOURNAL_STREAM"] = "%d:%d" % (stat.st_dev, stat.st_ino)
+code = subprocess.run(sys.argv[1:], stderr=journal).returncode
+journal.close()
+sys.stdout.buffer.write(b"".join(iter(lambda: ours.recv(65536), b"")))
+sys.exit(code)]], process.iflow, "run", dir:write("log.lua", [[
+local log = require("iflow").log
+for _, level in ipairs { "error", "warn", "info", "debug" } do log.write(level, "x", level) end]]),
+      "--log-level", "debug", "--log-format", "auto" }
+    assert.equal(0, result.code, result.err)
+    local seen = {}
+    for priority, object in result.out:gmatch "<(%d)>([^\n]*)\n" do
+      seen[json.decode(object).message] = priority
+    end
+    assert.same({ error = "3", warn = "4", info = "6", debug = "7" }, seen)
+  end)
+
+  it("has colours on a terminal alone, and not where NO_COLOR is set", function()
+    local dir <close> = process.tempdir()
+    local path = dir:write("log.lua", script)
+    for env, colored in pairs { ["TERM=xterm"] = true, ["TERM=xterm NO_COLOR=1"] = false,
+      ["TERM=dumb"] = false } do
+      local line = ("env -u NO_COLOR %s %s run %s --log-level chatty=debug"):format(env,
+        process.iflow, path)
+      local result = process.run { "script", "-qec", line, "/dev/null" }
+      assert.equal(0, result.code, result.out)
+      assert.equal(colored, result.out:find("\27[", 1, true) ~= nil, env)
+    end
+    assert.is_nil(log_of {}:find("\27[", 1, true))
+  end)
 end)

@@ -1,5 +1,6 @@
 -- The page /metrics of a service that says of itself what the spec says.
 local async = require "spec.support.async"
+local metrics = require "iflow.service.metrics"
 local new_exposition = require "iflow.service.exposition"
 local process = require "spec.support.process"
 
@@ -57,6 +58,22 @@ describe("the page of metrics", function()
       .. process.quote(dir:file "metrics") }
     assert.same({ 0, "" }, { result.code, result.out .. result.err })
   end))
+
+  it("tells how late jobs are, and which runs they missed", with_page(status_of {}, {},
+    function(page)
+      local job = { name = "late", schedule = {} }
+      metrics.job_began(job, { planned = 100, began = 107.5, missed = true, attempt = 1 })
+      metrics.job_ended("late", "failed")
+      metrics.job_began(job, { planned = 100, began = 200, missed = true, attempt = 2 }) -- again
+      metrics.job_ended("late", "fine")
+      metrics.job_left_out "late"
+      local text = page:text()
+      has(text, 'iflow_job_lag_seconds{job="late"} 7.5')
+      has(text, 'iflow_job_missed_runs_total{job="late"} 1')
+      has(text, 'iflow_job_skipped_runs_total{job="late"} 1')
+      has(text, 'iflow_job_runs_total{job="late",outcome="failed"} 1')
+      has(text, 'iflow_job_runs_total{job="late",outcome="fine"} 1')
+    end))
 
   it("looks at the outbox now and then, not at every scrape", with_page(status_of {}, {},
     function(page)
