@@ -40,7 +40,7 @@ return {
   arguments = { { "name", args = "?", help = "only those with this in id or name" } },
   options = shared.with {
     { "--status", value = "STATUS", env = false,
-      help = "only those of it: STARTING, STARTED, ERROR, STOPPING" },
+      help = "only those with this status: STARTING, STARTED, ERROR, STOPPING" },
   },
   run = run,
 }

@@ -87,7 +87,7 @@ return {
                   help = "only those with this in the name of the flow or in the URL" } },
   options = shared.with {
     { "--protocol", value = "PROTOCOL", env = false,
-      help = "only those of it: REST, SOAP, ODATAV2, AS2, AS4" },
+      help = "only those with this protocol: REST, SOAP, ODATAV2, AS2, AS4" },
   },
   run = run,
 }
