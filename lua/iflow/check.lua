@@ -43,8 +43,8 @@ local OPTIONS = { "to", "auth", "api", "role", "csrf", "send", "method", "header
 
 local RANK = { skipped = 0, fine = 0, unknown = 1, warning = 2, failed = 3 }
 
--- The result that keeps a step from running: of those it needs; a step that ran for each host counts
--- for its own one.
+-- The result that keeps a step from running, of those it needs; a step that ran for each host
+-- counts for its own one.
 local function blocker(results, step, place)
   for _, needed in ipairs(step.needs or {}) do
     for _, result in ipairs(results) do
@@ -63,8 +63,9 @@ end
 local function run_at(results, step, look, place)
   local before = blocker(results, step, place)
   if before then
+    local elsewhere = place and before.place and before.place ~= place.name
     return add(results, step, place, { verdict = "skipped", evidence = ("'%s'%s %s"):format(
-      before.step, before.place and " of " .. before.place or "",
+      before.step, elsewhere and " of " .. before.place or "",
       before.verdict == "failed" and "failed" or "was skipped") })
   end
   local found = step.run(look, place)

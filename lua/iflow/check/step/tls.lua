@@ -2,6 +2,7 @@
 --- certificate is for its name. Names what is missing.
 local causes = require "iflow.check.causes"
 local core = require "iflow.core"
+local roots = require "iflow.roots"
 
 local function certificates(seen)
   local parsed = seen.chain and seen.chain[1] and core.cert.parse(table.concat(seen.chain))
@@ -17,13 +18,24 @@ local function root_of(seen)
   return last.issuer
 end
 
+-- What is said of a root that was not served: the fingerprint of those that SAP names like it.
+local function not_served(name)
+  local lists = roots.load {}
+  for _, row in ipairs(lists and lists.load_balancer:named(name) or {}) do
+    if row.sha256 and not row.removed then
+      return (" (not served; SAP lists one of this name, SHA-256 %s)"):format(row.sha256)
+    end
+  end
+  return " (not served)"
+end
+
 local function untrusted(look, place, seen)
   local row = causes.of("tls", seen.trust, look:about())
   local evidence, next_step = seen.trust.message, seen.trust.hint
   local name, sha256 = root_of(seen)
   if row and row.name ~= "server_expired" then
     evidence = ("%s: %s%s"):format(row.says, name, sha256 and ", SHA-256 " .. sha256
-      or " (it was not served)")
+      or not_served(name))
     next_step = causes.add_root(place.host, place.port, look.tenant.options.cacert)
   elseif row then
     next_step = row.next_step
