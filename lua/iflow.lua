@@ -5,7 +5,8 @@
 --
 --   iflow.run(fn, ...)      drives the event loop until every task has ended (lua/iflow/task.lua)
 --   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
---   iflow.json, iflow.xml, iflow.cert, iflow.service_key, iflow.identity, iflow.secret, iflow.log
+--   iflow.json, iflow.xml, iflow.service_key, iflow.identity, iflow.secret, iflow.log
+--   iflow.cert                  certificates: read, check, fetch, request (lua/iflow/cert.lua)
 --   iflow.all, iflow.channel, iflow.semaphore, iflow.timeout   several tasks at once
 --   iflow.args                  values of `iflow run --set name=value`
 --   iflow.sender, iflow.retry   what is sent where, and how often (lua/iflow/sender.lua)
@@ -32,12 +33,13 @@ local functions = {
 }
 --- Submodules of the C core that are public as they are.
 local submodules = {
-  json = true, xml = true, secret = true, log = true, cert = true, service_key = true,
+  json = true, xml = true, secret = true, log = true, service_key = true,
   identity = true,
 }
 --- Modules written in Lua: iflow.NAME is require "iflow.NAME".
 local modules = {
-  all = true, cf = true, channel = true, cron = true, error = true, every = true, files = true,
+  all = true, cert = true, cf = true, channel = true, cron = true, error = true, every = true,
+  files = true,
   message = true, message_log = true, odata = true, outbox = true, relay = true, retry = true,
   sandbox = true, semaphore = true, sender = true, service = true, stdin = true, tenant = true,
   tenant_api = true, test = true, timeout = true, trace = true, transform = true,

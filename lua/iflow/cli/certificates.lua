@@ -1,4 +1,6 @@
 -- certificates.lua -- what the commands print about certificates, and for how long they are valid.
+local array = require "iflow.core".json.array
+
 local certificates = {}
 
 local day = 24 * 3600
@@ -51,6 +53,38 @@ function certificates.print(out, rows, indent)
   for _, row in ipairs(rows) do
     out:print(("%s%-" .. width .. "s  %s"):format(indent, row[1], row[2]))
   end
+end
+
+local function tree_line(certificate, i, depth)
+  local mark = depth == 0 and "" or ("   "):rep(depth - 1) .. "└─ "
+  return ("%s%s (%d%s)"):format(mark, certificate.subject, i,
+    certificate.self_signed and ", self-signed" or "")
+end
+
+--- Lines that show who issued whom: issuers first, what they issued indented below.
+function certificates.tree(list)
+  local children, lines, seen = {}, {}, {}
+  for i, certificate in ipairs(list) do
+    local above = certificate.issued_by or 0
+    children[above] = children[above] or {}
+    table.insert(children[above], i)
+  end
+  local function add(i, depth)
+    if seen[i] then return end
+    seen[i] = true
+    lines[#lines + 1] = tree_line(list[i], i, depth)
+    for _, below in ipairs(children[i] or {}) do add(below, depth + 1) end
+  end
+  for _, i in ipairs(children[0] or {}) do add(i, 0) end
+  for i in ipairs(list) do add(i, 0) end -- two that issued each other
+  return lines
+end
+
+--- Makes a certificate's table fit for JSON: empty lists are lists, and it says its days left.
+function certificates.plain(certificate)
+  certificate.sans, certificate.eku = array(certificate.sans), array(certificate.eku)
+  certificate.days_left = certificates.days_left(certificate.not_after)
+  return certificate
 end
 
 return certificates

@@ -1,65 +1,11 @@
--- cert.lua -- iflow cert show FILE: what a file with certificates says, whatever its format.
-local certificates = require "iflow.cli.certificates"
-local core = require "iflow.core"
-
-local function headline(file, info)
-  local n = #info.certificates
-  local words = { ("%s: %s, %d certificate%s"):format(file, info.format, n, n == 1 and "" or "s") }
-  if n > 1 then words[#words + 1] = info.order end
-  if info.key_locked then
-    words[#words + 1] = "encrypted private key"
-  elseif info.has_key then
-    words[#words + 1] = info.key_matches == false and "a private key of none of them"
-      or "private key"
-  end
-  return table.concat(words, ", ")
-end
-
-local function print_info(out, file, info)
-  out:print(headline(file, info))
-  for i, certificate in ipairs(info.certificates) do
-    out:print(("  certificate %d%s"):format(i, i == info.leaf and ", the leaf" or ""))
-    certificates.print(out, certificates.rows(certificate), "    ")
-  end
-end
-
-local function as_json(info)
-  local array = core.json.array
-  for _, certificate in ipairs(info.certificates) do
-    certificate.sans, certificate.eku = array(certificate.sans), array(certificate.eku)
-  end
-  array(info.certificates)
-  return info
-end
-
-local function show(args, out)
-  local pass, info, err
-  if args.pass_file then
-    pass, err = core.secret.file(args.pass_file)
-    if not pass then return nil, err end
-  end
-  info, err = core.cert.read(args.file, { passphrase = pass })
-  if not info then return nil, err end
-  out:result(function() print_info(out, args.file, info) end, out.json_mode and as_json(info))
-  return 0
-end
-
+-- cert.lua -- iflow cert show|check|fetch|request|roots: certificates in any format, by SAP's
+-- rules. Its commands are files in cert/.
 return {
   name = "cert",
-  summary = "look into certificates",
-  description = "Looks into files with certificates.",
-  commands = {
-    {
-      name = "show",
-      summary = "show what a file with certificates holds",
-      description = "Shows every certificate in FILE (PEM, DER or PKCS#12, told by content): "
-        .. "names, dates, key, extended key usage, SHA-256; the order of the chain, and whether "
-        .. "the private key in it belongs to one of them.",
-      arguments = { { "file", help = "PEM, DER or PKCS#12" } },
-      options = {
-        { "--pass-file", value = "FILE", help = "file whose first line is the passphrase" },
-      },
-      run = show,
-    },
-  },
+  summary = "certificates: look into them, check them, fetch a server's, request one",
+  description = "Looks into files with certificates, checks them against SAP's rules and lists, "
+    .. "fetches the chain that a server shows, makes key pairs with signing requests.",
+  commands = { require "iflow.cmd.cert.show", require "iflow.cmd.cert.check",
+               require "iflow.cmd.cert.fetch", require "iflow.cmd.cert.request",
+               (require "iflow.cmd.cert.roots") }, -- one value of the two
 }
