@@ -194,6 +194,13 @@ function edit.outcome(msg, args)
   return outcome, draft
 end
 
+--- The outcome for box:requeue of a message with another text, or nil, err.
+function edit.of_text(msg, text)
+  local fine, err = check_new(msg, text)
+  if not fine then return nil, err end
+  return outcome_of(msg, fine, {})
+end
+
 edit.kept = kept
 
 --- What was edited has arrived.

@@ -166,22 +166,41 @@ local function fetch(args, out)
   end)
 end
 
--- While somebody edits, the outbox is not held; it may have gone on.
-local function store(args, out, msg, outcome)
-  local box <close>, err = open_outbox(args)
-  if not box then return nil, err end
-  local now
-  now, err = box:show(msg.number)
+--- The message of that number, when it is still what somebody has seen of it; nil, err.
+function retry.unchanged(box, seen)
+  local now, err = box:show(seen.number)
   if err then return nil, err end
-  if not now or now.changed ~= msg.changed or now.state ~= msg.state then
-    return refuse(("message %d has changed meanwhile: it is %s"):format(msg.number,
-      now and words.state(now.state) or "gone"), "look at it again before you send it")
+  if not now or now.changed ~= seen.changed or now.state ~= seen.state then
+    return refuse(("message %d has changed meanwhile: it is %s"):format(seen.number,
+      now and words.state(now.state) or "gone"), "look at it again before you do anything to it")
+  end
+  return now
+end
+
+--- Sends one again, unless it has changed since somebody saw it: true | nil, err. outcome: as of
+-- box:requeue; with a body it was edited.
+function retry.one(box, seen, outcome)
+  local msg, err = retry.unchanged(box, seen)
+  if not msg then return nil, err end
+  if not fits[msg.state] or msg.claimed then
+    return refuse(("message %d is %s"):format(msg.number, fits[msg.state] and "being sent just now"
+      or words.state(msg.state)), "only what is rejected, in doubt or waiting can be sent again")
   end
   outcome.error = outcome.body and "edited and sent again by hand" or BY_HAND
   local changed
   changed, err = box:requeue(msg.number, outcome)
   if not changed then return nil, err end
   if changed == 0 then return refuse(("message %d is being sent just now"):format(msg.number)) end
+  return true
+end
+
+-- While somebody edits, the outbox is not held; it may have gone on.
+local function store(args, out, msg, outcome)
+  local box <close>, err = open_outbox(args)
+  if not box then return nil, err end
+  local ok
+  ok, err = retry.one(box, msg, outcome)
+  if not ok then return nil, err end
   tell({}, out, box, { total = 1, states = { [msg.state] = 1 }, old = 0 }, 1)
   return true
 end

@@ -8,6 +8,7 @@ local new_control = require "iflow.service.control"
 local new_reloads = require "iflow.cli.reloading"
 local new_systemd = require "iflow.service.systemd"
 local new_semaphore = require "iflow.semaphore"
+local new_ui = require "iflow.service.ui"
 local new_waiters = require "iflow.waiters"
 local outboxes = require "iflow.cli.outbox"
 local registry = require "iflow.registry"
@@ -50,6 +51,7 @@ local function maker(args, running, defined)
 end
 
 local function close(running)
+  if running.ui then running.ui:close() end
   if running.control then running.control:close() end
   if running.box then running.box:close() end
 end
@@ -77,6 +79,9 @@ local function tell_start(args, running, counts)
   say("triggers: %s", #triggers > 0 and names_of(triggers) or "none")
   say("outbox: %s, durability %s, %s", running.path, args.durability, tell_counts(counts))
   say("control endpoint: http://%s, ready at /ready", running.control:address())
+  if not running.ui then return end
+  say("page: http://%s, its token is in %s", running.ui:address(), running.ui.path)
+  if core.file.is_terminal(2) then io.stderr:write("open ", running.ui:url(), "\n") end
 end
 
 local function values_of(args, running, counts)
@@ -89,10 +94,20 @@ local function values_of(args, running, counts)
   end
   return { outbox = running.path, durability = args.durability, counts = counts,
     control = running.control:address(), pid = core.process.pid(), triggers = triggers,
+    ui = running.ui and running.ui:address() or nil,
     senders = core.json.array(defined.names), scripts = core.json.array(args.script) }
 end
 
 -- From start to stop ----------------------------------------------------------------------------
+
+-- The page for a browser, when it is asked for.
+local function open_page(args, running)
+  if not args.ui then return true end
+  local err
+  running.ui, err = new_ui { service = running.service, outbox = running.path, host = args.ui.host,
+    port = args.ui.port, exposition = running.control.exposition }
+  return running.ui, err
+end
 
 local function start(args, out, running)
   local control, err = new_control { service = running.service, outbox = running.path,
@@ -100,6 +115,8 @@ local function start(args, out, running)
   if not control then return nil, err end
   running.control = control
   local ok
+  ok, err = open_page(args, running)
+  if not ok then return nil, err end
   ok, err = running.service:start()
   if not ok then return nil, err end
   local counts
@@ -192,6 +209,7 @@ local function run(args, out, signals)
   running.reloads.asked = signals.reload_asked
   function signals.reload() running.reloads:ask() end
   local _ <close> = setmetatable({}, { __close = function() -- also when an error ends it
+    if running.ui then running.ui:abort() end
     if running.control then running.control:abort() end
   end })
   local code
@@ -229,6 +247,8 @@ return {
     outboxes.option,
     { "--control", value = "ADDRESS", convert = control_address, help = "where the control "
       .. "endpoint listens, on loopback: HOST:PORT or PORT (default: a free port)" },
+    { "--ui", value = "ADDRESS", convert = control_address, help = "show a page for a browser, on "
+      .. "loopback: HOST:PORT or PORT, such as 127.0.0.1:8383 (default: no page)" },
     { "--grace", value = "TIME", type = "duration", default = "30s",
       help = "how long a stop waits for what is in flight" },
     { "--durability", value = "LEVEL", choices = { "full", "normal" }, default = "full",

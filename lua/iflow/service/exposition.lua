@@ -322,6 +322,13 @@ function exposition:text()
   return table.concat(out)
 end
 
+--- { began = when the service began, resident = bytes or nil, lua = bytes, lag = seconds that the
+-- event loop was late at its worst in the last minute }.
+function exposition:process()
+  return { began = self.began, resident = (exposition.of_kernel()), lag = self.lag:worst(),
+    lua = math.floor(collectgarbage "count" * 1024) }
+end
+
 --- Ends what it watches. May be repeated.
 function exposition:close() self.lag:stop() end
 
