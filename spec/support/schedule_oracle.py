@@ -6,6 +6,7 @@
 # Prints for each zone its changes, and for each change the minutes at which each expression runs;
 # then for each day expression the days it means. Numbers are comma-separated.
 import datetime
+import functools
 import sys
 import zoneinfo
 
@@ -38,6 +39,7 @@ def changes(tz, start, end):
             before = after
 
 
+@functools.lru_cache(maxsize=None)
 def in_field(text, value, least, most):
     for item in text.split(","):
         base, _, step = item.partition("/")
@@ -47,11 +49,13 @@ def in_field(text, value, least, most):
     return False
 
 
+@functools.lru_cache(maxsize=None)
 def workdays(date):
     days = [date.replace(day=1) + DAY * n for n in range(31)]
     return [d for d in days if d.month == date.month and d.isoweekday() < 6]
 
 
+@functools.lru_cache(maxsize=None)
 def last_of_month(date):
     first = date.replace(day=1)
     return max(d for d in range(28, 32) if (first + DAY * (d - 1)).month == date.month)

@@ -28,12 +28,19 @@ local function copy_project(dir)
   return target
 end
 
+-- A compiler that does not optimize, since what its optimizations make is what all other specs run.
+local function quick_compiler(dir)
+  local path = dir:write("quick-cc", '#!/bin/sh\nexec cc "$@" -O0\n')
+  assert(os.execute("chmod 755 " .. path))
+  return path
+end
+
 -- By the command that README.md gives, with a home directory of its own.
 local function install(dir)
   local command = assert(process.read "README.md"):match "\n(luarocks [^\n]+)\n"
   local result = process.run {
     "bash", "-c", command, dir = copy_project(dir), timeout = 300,
-    env = { CMAKE_GENERATOR = "Ninja", HOME = dir.path },
+    env = { CMAKE_GENERATOR = "Ninja", HOME = dir.path, CC = quick_compiler(dir) },
   }
   assert(result.code == 0, result.out .. result.err)
 end

@@ -8,7 +8,7 @@ local size = require "spec.support.size"
 
 -- The address sanitizer holds back what was freed: its build only proves that all arrives.
 local ASAN = os.getenv "ASAN_OPTIONS" ~= nil
-local SIZE = size.of(ASAN and 1 << 24 or 1 << 28, 1 << 31)
+local SIZE = size.of(ASAN and 1 << 24 or 1 << 27, 1 << 31)
 local ROOM = ASAN and math.huge or 60 * 1000 * 1000
 
 local SCRIPT = [[
