@@ -136,12 +136,12 @@ describe("iflow check names, of the client certificate:", function()
       type = "external", x509 = own.leaf })
     return { service_key = land.dir:write("own.json", core.json.encode(document)),
       cert = land.dir:write("own.pem", own.chain), key = land.dir:write("own.key", own.key_pem),
-      cacert = land.cacert, token_cache = false }
+      cacert = land.cacert, token_cache = false }, own.root
   end
 
   it("a missing clientAuth, here and in the handshake", with(function(land)
-    local report = doctor.run(land, nil, { auth = "certificate" },
-      external(land, { client_auth = false, server_auth = true }))
+    local options = external(land, { client_auth = false, server_auth = true })
+    local report = doctor.run(land, nil, { auth = "certificate" }, options)
     local seen = {}
     for _, result in ipairs(doctor.step(report, "client certificate")) do
       seen[result.cause] = true
@@ -150,10 +150,26 @@ describe("iflow check names, of the client certificate:", function()
     assert.equal(2, report.exit_code) -- what is wrong with the file comes first
   end))
 
+  it("an authority that is in none of SAP's lists, though this tenant takes it", with(
+    function(land)
+      local options, root = external(land)
+      options.cert = land.dir:write("all.pem", process.read(options.cert) .. root)
+      for auth, list in pairs { certificate = "load balancer", token = "token server" } do
+        local report = doctor.run(land, nil, { auth = auth }, options)
+        local lists = {}
+        for _, result in ipairs(doctor.step(report, "client certificate")) do
+          if result.cause == "certificate_list" then lists[#lists + 1] = result.evidence end
+        end
+        assert.equal(1, #lists)
+        assert.truthy(lists[1]:find(list, 1, true))
+        assert.equal("fine", doctor.step(report, "runtime")[1].verdict)
+      end
+    end))
+
   it("one that has expired", with(function(land)
     local now = math.floor(core.task.now())
-    local report = doctor.run(land, nil, { auth = "certificate" },
-      external(land, { not_before = now - 2000, not_after = now - 1000 }))
+    local options = external(land, { not_before = now - 2000, not_after = now - 1000 })
+    local report = doctor.run(land, nil, { auth = "certificate" }, options)
     assert.equal("certificate_dates", doctor.step(report, "client certificate")[1].cause)
   end))
 

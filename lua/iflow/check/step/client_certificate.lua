@@ -3,7 +3,9 @@
 local causes = require "iflow.check.causes"
 local certificates = require "iflow.cli.certificates"
 local key_checks = require "iflow.cli.key_checks"
+local cert = require "iflow.cert"
 local core = require "iflow.core"
+local hardware = require "iflow.hardware"
 
 local VERDICTS = { ok = "fine", warning = "warning", failed = "failed", skipped = "unknown" }
 local WORST = { fine = 0, unknown = 1, warning = 2, failed = 3 }
@@ -26,6 +28,22 @@ local function local_findings(look)
     end
   end
   return found
+end
+
+-- SAP's list for the way it goes, of a certificate that SAP did not make itself. It is no more than
+-- a warning: how soon the hosts follow the lists is not known, and they have the last word.
+local function add_list(look, found)
+  local options, key = look.tenant.options, look.key
+  if key.type ~= "external certificate" or hardware.is_named(options.cert) then return end
+  local wanted = look.auth == "certificate" and "load balancer" or "token server"
+  local report = cert.check { cert = options.cert or key:certificate_pem() }
+  for _, item in ipairs(report and report.findings or {}) do
+    if item.name == wanted and WORST[item.verdict] > 1 then
+      found[#found + 1] = { verdict = "warning", cause = "certificate_list",
+        evidence = ("list of the %s: %s"):format(wanted, item.evidence),
+        next_step = item.next_step }
+    end
+  end
 end
 
 local function refused(look, place, err)
@@ -68,6 +86,7 @@ return {
         evidence = "a direct call needs a client certificate, and there is none",
         next_step = "use a service key of type Certificate, or give --cert and --key" }
     end
+    if identity then add_list(look, found) end
     local taken = handshakes(look, found)
     if identity and #found == 0 then
       local info = identity:info()

@@ -63,9 +63,9 @@ return {
   run = function(look)
     if look.options.send then return send(look) end
     if look.options.csrf then return fetch(look) end
-    local role = is_known_role(look) and "the role is there" or "role"
-    return { verdict = "unknown", evidence = ("%s, CSRF and flow: nothing that is sure to run no "
-      .. "flow can tell"):format(role),
+    local open = is_known_role(look) and "the role is there; CSRF" or "role, CSRF"
+    return { verdict = "unknown",
+      evidence = open .. " and flow are not known: nothing that is sure to run no flow can tell",
       next_step = "--csrf always, when CSRF Protected is on in the channel (SAP's default): that "
         .. "runs no flow; else --send with a message" }
   end,
