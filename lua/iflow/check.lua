@@ -41,6 +41,8 @@ local STEPS = { "configuration", "dns", "proxy", "tcp", "tls", "clock", "client_
 local OPTIONS = { "to", "auth", "api", "role", "csrf", "send", "method", "headers", "query", "body",
   "clock", "timeout" }
 
+local AUTH = { token = true, certificate = true, basic = true }
+
 local RANK = { skipped = 0, fine = 0, unknown = 1, warning = 2, failed = 3 }
 
 -- The result that keeps a step from running, of those it needs; a step that ran for each host
@@ -110,6 +112,9 @@ local function check_options(options, level)
   end
   for _, name in ipairs { "csrf", "send" } do check_type(options, name, "boolean", level + 1) end
   check_type(options, "clock", "number", level + 1)
+  if options.auth and not AUTH[options.auth] then
+    error("option 'auth' must be 'token', 'certificate' or 'basic'", level + 1)
+  end
 end
 
 --- Runs all steps. tenant: an open one; nil when it could not be opened, and then why (an

@@ -74,6 +74,21 @@ $ iflow check --sender orders
 $ export IFLOW_CACERT=sb/ca.pem; printf 'local iflow = require "iflow"\niflow.sender "orders" { service_key = "key.json", to = "/http/orders", csrf = true }\n' >orders.lua; iflow check --script orders.lua --json | tr '{' '\n' | grep -c '"verdict":"fine"'
 > 14
 
+# A script that fails, and one with several senders.
+$ echo 'error "no"' >bad.lua; iflow check --script bad.lua
+! iflow check: script.failed: bad.lua:1: no
+! …
+= 2
+$ printf 'local iflow = require "iflow"\niflow.sender "a" { to = "/http/a" }\niflow.sender "b" { to = "/http/b" }\n' >two.lua; iflow check --script two.lua
+! iflow check: usage.invalid: the script defines several senders; say which one with --sender
+!   what to do: it defines: a, b
+= 2
+$ iflow check --script two.lua --sender b
+> failed   configuration       the sender 'b' (two.lua:3) has no service_key
+> …
+! …
+= 2
+
 $ iflow check
 > failed   configuration       no service key was given
 >          what to do: name the file with --service-key or in the variable IFLOW_SERVICE_KEY

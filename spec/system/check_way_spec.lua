@@ -67,6 +67,7 @@ describe("iflow check", function()
     local tenant <close> = assert(iflow.tenant(land:tenant_options "secret"))
     assert.error_matches(function() tenant:check { two = "/http/x" } end, "'to'")
     assert.error_matches(function() tenant:check { to = 5 } end, "'to'")
+    assert.error_matches(function() tenant:check { auth = "none" } end, "'auth'")
   end))
 end)
 

@@ -68,6 +68,7 @@ local function way(self, options)
   local given = self.tenant.options
   options.proxy, options.proxy_userpwd = given.proxy, given.proxy_userpwd
   options.cacert, options.timeout = given.cacert, self.options.timeout or 10
+  options.connect_timeout = given.connect_timeout
   return options
 end
 

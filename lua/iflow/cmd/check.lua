@@ -55,7 +55,7 @@ local csrf = { always = true, auto = nil, never = false }
 
 local function options_of(args)
   local options = { to = args.to, auth = args.auth, api = args.api_key, role = args.role,
-    csrf = csrf[args.csrf], send = args.send or nil, timeout = args.timeout }
+    csrf = csrf[args.csrf], send = args.send or nil, timeout = args.max_time }
   if not args.send then
     if #args.data > 0 then return usage("data without --send: nothing is sent unless asked") end
     return options
@@ -88,7 +88,8 @@ local function sender_of(args, out)
   require "iflow.tenant".defaults = tenants.settings(args, out)
   local defined = registry.new {}
   registry.install(defined)
-  chunk()
+  local ran, why = xpcall(chunk, errors.handler "script.failed")
+  if not ran then return nil, errors.wrap(why, "script.failed") end
   if args.sender then return senders.find(defined, args.sender) end
   if #defined.names == 1 then return defined.senders[defined.names[1]] end
   return usage(#defined.names == 0 and "the script defines no sender"
