@@ -1,6 +1,6 @@
 -- serve.lua -- iflow serve and iflow run as processes, before a tenant in the spec's own process
 -- (fake_tenant.lua). Inside a task; goes with its scope.
---   local place <close> = serve.place { runtime = function(req, n) … end }
+--   local place <close> = serve.place { runtime = function(req, n, body) … end }
 --   place:script("orders.lua", [[ … ]])        -- in its directory, which holds key.json, too
 --   place:store(20)                            -- so many messages for the sender "orders"
 --   local service <close> = place:serve("orders.lua")     -- waits until it has started
@@ -31,9 +31,9 @@ function serve.place(options)
   options = options or {}
   local self = setmetatable({ dir = process.tempdir(), received = {} }, class)
   self.fake = fake_tenant.start { token = options.token, runtime = function(req, n)
-    req:body()
+    local body = req:body()
     self.received[#self.received + 1] = req.headers["sap_applicationid"]
-    if options.runtime then return options.runtime(req, n) end
+    if options.runtime then return options.runtime(req, n, body) end
     return req:answer(200, { ["Content-Type"] = "text/plain" }, "ok")
   end }
   self.dir:write("key.json", core.json.encode(self.fake:key()))
