@@ -211,6 +211,8 @@ local uses = {
   both = { "fine", "it can get tokens as an external certificate, and log on to the runtime "
     .. "directly: its authority is in both lists" },
   made = { "fine", "made by SAP: it can get tokens, and log on to the runtime directly" },
+  made_elsewhere = { "warning", "made with the service key: it can get tokens; direct log-on is "
+    .. "not certain, since its root is not known to be in the load balancer's list" },
   direct = { "warning", "it can log on to the runtime directly (Client Certificate), but not get "
     .. "tokens as an external certificate: its authority is in the load balancer's list only",
     "send with the certificate itself; for tokens use a key of type Certificate or "
@@ -228,8 +230,8 @@ local uses = {
 local function judge(report, balancer, token, made)
   report.direct = balancer
   if made then
-    report.token, report.direct = true, balancer ~= false or nil
-    return uses.made
+    report.token, report.direct = true, balancer or nil
+    return balancer and uses.made or uses.made_elsewhere
   end
   if token and balancer == false then
     report.token = nil
