@@ -83,7 +83,7 @@ $ iflow outbox show 4
 >
 > body, 14 bytes
 > {"order":4714}
-! what to do: `iflow outbox retry 4 --edit` mends it and sends it again, `iflow outbox drop 4` gives it up
+! what to do: the flow or its adapter refused the message; look at the body; then `iflow outbox retry 4 --edit` mends it and sends it again, `iflow outbox drop 4` gives it up
 $ iflow outbox show 5
 > message 5 of orders
 >   id          018f-5

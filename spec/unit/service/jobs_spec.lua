@@ -354,7 +354,7 @@ describe("jobs of a service", function()
           assert.is_truthy(last.reason:find(case[2], 1, true), last.reason)
           local text = core.log.captured()
           for day = 1, 2 do -- it goes on the next day
-            local line = text:match(("job: (the run planned for 2026%%-06%%-0%d [^\n]*)\n?")
+            local line = text:match(("job:         (the run planned for 2026%%-06%%-0%d [^\n]*)\n?")
               :format(day))
             assert.is_truthy(line and line:find(case[2], 1, true), text)
           end
@@ -480,7 +480,7 @@ describe("jobs of a service", function()
         box.fails = true
         clock:advance "2h"
         assert.same({}, ran)
-        logged "job: the outbox cannot note its runs"
+        logged "job:         the outbox cannot note its runs"
         box.fails = false
         clock:advance(10)
         assert.same({ "01 01:00:00" }, ran)
