@@ -24,14 +24,15 @@ header.top > div, main, footer { max-width: 82rem; margin: 0 auto; padding: 0 1r
 header.top > div { display: flex; flex-wrap: wrap; gap: .25rem 1.5rem; align-items: center; }
 .brand { font-weight: 700; letter-spacing: -.01em; padding: .75rem 0; }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem; list-style: none; margin: 0; padding: 0; }
-nav a { display: inline-block; padding: .4rem .7rem; border-radius: 6px; text-decoration: none;
+.top nav a { display: inline-block; padding: .4rem .7rem; border-radius: 6px; text-decoration: none;
   color: var(--text); }
-nav a:hover { background: var(--back); }
-nav a[aria-current] { background: var(--accent); color: var(--card); }
-header.top form { margin-left: auto; }
+.top nav a:hover { background: var(--back); }
+.top nav a[aria-current] { background: var(--accent); color: var(--card); }
+header.top form { margin: .3rem 0 .3rem auto; }
 main { padding-top: 1rem; padding-bottom: 2rem; }
 h1 { font-size: 1.4rem; line-height: 1.25; margin: .25rem 0 1rem; letter-spacing: -.01em; }
 h2 { font-size: 1.05rem; margin: 0 0 .6rem; }
+section > :last-child { margin-bottom: 0; }
 h3 { font-size: .95rem; margin: 1rem 0 .4rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 1rem; margin: 0 0 1rem; }
@@ -41,6 +42,7 @@ caption { text-align: left; color: var(--faint); padding-bottom: .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
   border-bottom: 1px solid var(--line); overflow-wrap: normal; }
 th { font-weight: 600; font-size: .82rem; color: var(--faint); white-space: nowrap; }
+tbody th { font-size: inherit; color: inherit; }
 tbody tr:last-child > * { border-bottom: 0; }
 tbody tr:hover { background: var(--back); }
 td.n, th.n { text-align: right; white-space: nowrap; }
@@ -75,24 +77,27 @@ label { font-weight: 600; display: inline-block; margin-bottom: .25rem; }
 input, select, textarea, button { font: inherit; color: inherit; border: 1px solid var(--faint);
   border-radius: 6px; background: var(--card); padding: .42rem .65rem; max-width: 100%; }
 textarea { width: 100%; min-height: 14rem; font-family: ui-monospace, Menlo, Consolas,
-  "Liberation Mono", monospace; background: var(--code); resize: vertical; }
+  "Liberation Mono", monospace; resize: vertical; }
 button { font-weight: 600; cursor: pointer; }
 button:hover { border-color: var(--accent); }
 button.main { background: var(--accent); border-color: var(--accent); color: var(--card); }
 button.danger { color: var(--bad); border-color: var(--bad); }
 form.filter { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 0 0 1rem; }
 form.filter label { display: block; }
+form.filter select { min-height: 2.45em; }
 form.inline { display: inline; }
-.actions { display: flex; flex-wrap: wrap; gap: .75rem 1.5rem; align-items: end; }
+.actions { display: flex; flex-wrap: wrap; gap: .75rem 1.5rem; align-items: start; }
 .actions.below { margin-top: .6rem; }
 .actions p { margin: 0 0 .4rem; }
+summary { cursor: pointer; padding: .42rem 0; }
 .tabs { display: flex; flex-wrap: wrap; gap: .35rem; list-style: none; padding: 0;
   margin: 0 0 1rem; }
 .tabs a { display: inline-block; padding: .3rem .7rem; border: 1px solid var(--line);
   border-radius: 1em; text-decoration: none; background: var(--card); color: var(--text); }
 .tabs a[aria-current] { border-color: var(--accent); color: var(--accent); font-weight: 600; }
-.plot { width: 100%; height: auto; max-height: 15rem; display: block; }
-.plot text { fill: var(--faint); font-size: 11px; }
+.plot { overflow: visible; width: 100%; height: auto; max-height: 15rem; display: block; }
+/* In units of the picture, which is as wide as the page. */
+.plot text { fill: var(--faint); font-size: 8px; }
 .plot .grid { stroke: var(--line); }
 .good rect, rect.good { fill: var(--good); }
 rect.bad { fill: var(--bad); }
@@ -109,7 +114,18 @@ tr.log td { padding: .2rem .6rem; }
   header.top > div, main, footer { padding-left: .75rem; padding-right: .75rem; }
   section { padding: .75rem; }
   th, td { padding: .4rem .45rem; }
-  nav a { padding: .45rem .5rem; }
+  .top nav a { padding: .45rem .5rem; }
+  .plot text { font-size: 22px; }
+  .top nav { order: 1; width: 100%; }
+  /* What has a reason or another long text: a row is a block, so that nothing is out of sight. */
+  table:has(td.wide) thead { display: none; }
+  table:has(td.wide) tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
+  table:has(td.wide) tr:last-child { border-bottom: 0; }
+  table:has(td.wide) :is(th, td) { display: inline-block; min-width: 0; padding: 0 .6rem 0 0;
+    border: 0; text-align: left; }
+  table:has(td.wide) :is(td.wide, td.id) { display: block; }
+  table:has(td.wide) td:empty { display: none; }
+  td[data-label]::before { content: attr(data-label) " "; color: var(--faint); }
 }
 @media (prefers-reduced-motion: no-preference) { a, button { transition: border-color .1s; } }
 ]]

@@ -32,11 +32,14 @@ gone for good.</p><button class="danger">Drop it for good</button></details></fo
 <th scope="col">
 Outcome</th><th scope="col" class="n">Status</th><th scope="col">Reason</th><th scope="col">Message
 id</th></tr></thead><tbody>
-{% for _, event in ipairs(events) do %}<tr><td class="n">{{ event.attempt }}</td>
+{% for _, event in ipairs(events) do %}<tr><td class="n"
+data-label="Attempt">{{ event.attempt }}</td>
 <td class="t">{{ time_of(event.at) }}</td><td class="n">{{ event.took }}</td>
 <td class="t">{{ event.outcome }}</td>
-<td class="n">{{ event.status }}</td><td class="wide">{% if event.code then %}<code>{{ event.code }}
-</code> {% end %}{{ event.error }}</td><td class="id">{{ event.message_id }}</td></tr>
+<td class="n" data-label="Status">{{ event.status }}</td>
+<td class="wide">{% if event.code then %}<code>{{ event.code }}
+</code> {% end %}{{ event.error }}</td>
+<td class="id" data-label="Message id">{{ event.message_id }}</td></tr>
 {% end %}</tbody></table></div>{% else %}<p>None was made yet.</p>{% end %}</section>
 {% if #headers > 0 then %}<section aria-labelledby="headers"><h2 id="headers">Headers</h2><dl
 data-table="headers">{% for _, header in ipairs(headers) do %}<dt>{{ header[1] }}</dt><dd

@@ -39,8 +39,9 @@ value="{{ state }}">
 <td class="n"><a href="/messages/{{ msg.number }}">{{ msg.number }}</a></td>
 <td><span class="state {{ msg.state }}">{{ state_of(msg.state) }}</span></td>
 <td>{{ msg.sender }}</td><td class="id">{{ short_of(msg.id, 80) }}</td>
-<td class="t">{{ age_of(msg.created) }} ago</td><td class="n">{{ msg.attempts }}</td>
-<td class="n">{{ size_of(msg.size) }}</td>
+<td class="t">{{ age_of(msg.created) }} ago</td><td class="n" data-label="Attempts">{{ msg.attempts
+}}</td>
+<td class="n" data-label="Size">{{ size_of(msg.size) }}</td>
 <td class="wide">{{ msg.code }} {{ short_of(msg.error, 200) }}</td></tr>
 {% end %}</tbody></table></div>{% else %}<p>No message of these.</p>{% end %}
 {% if first or next_page then %}<nav class="actions below" aria-label="More">
