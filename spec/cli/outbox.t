@@ -83,7 +83,7 @@ $ iflow outbox show 4
 >
 > body, 14 bytes
 > {"order":4714}
-! what to do: the flow or its adapter refused the message; look at the body; then `iflow outbox retry 4 --edit` mends it and sends it again, `iflow outbox drop 4` gives it up
+! what to do: the flow or its adapter refused the message; look at the body: `iflow outbox retry 4 --edit` mends it and sends it again, `iflow outbox drop 4` gives it up
 $ iflow outbox show 5
 > message 5 of orders
 >   id          018f-5
@@ -103,7 +103,7 @@ $ iflow outbox show 5
 >   "order": 4715,
 >   "qty": "x7"
 > }
-! what to do: `iflow outbox retry 5 --edit` mends it and sends it again, `iflow outbox drop 5` gives it up
+! what to do: correct the record named here and send it again: `iflow outbox retry 5 --edit` mends it and sends it again, `iflow outbox drop 5` gives it up
 $ iflow outbox show 9 --max-body 32
 > message 9 of invoices
 >   id          018f-9
@@ -120,11 +120,11 @@ $ iflow outbox show 9 --max-body 32
 > 00000000  00 01 fe 50 44 46 00 01 fe 50 44 46 00 01 fe 50  |...PDF...PDF...P|
 > 00000010  44 46 00 01 fe 50 44 46 00 01 fe 50 44 46 00 01  |DF...PDF...PDF..|
 > … 1.1 KiB more; --save FILE writes all of it
-! what to do: `iflow outbox retry 9 --edit` mends it and sends it again, `iflow outbox drop 9` gives it up
+! what to do: the flow or its adapter refused the message; look at the body: `iflow outbox retry 9 --edit` mends it and sends it again, `iflow outbox drop 9` gives it up
 $ iflow outbox show 9 --save nine.bin >/dev/null && wc -c <nine.bin && stat -c %a nine.bin
 > 1200
 > 600
-! what to do: `iflow outbox retry 9 --edit` mends it and sends it again, `iflow outbox drop 9` gives it up
+! what to do: the flow or its adapter refused the message; look at the body: `iflow outbox retry 9 --edit` mends it and sends it again, `iflow outbox drop 9` gives it up
 ! body written to nine.bin
 $ iflow outbox show 9 --save nine.bin
 ! iflow outbox show: file.exists: 'nine.bin' is there already

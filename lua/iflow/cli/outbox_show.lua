@@ -160,7 +160,7 @@ local hints = {}
 function hints.rejected(msg)
   local known = msg.code and errors.info(msg.code)
   return ("%s`iflow outbox retry %d --edit` mends it and sends it again, `iflow outbox drop %d` "
-    .. "gives it up"):format(known and known.hint and known.hint .. "; then " or "", msg.number,
+    .. "gives it up"):format(known and known.hint and known.hint .. ": " or "", msg.number,
     msg.number)
 end
 
