@@ -1,12 +1,12 @@
 -- async.lua -- runs a spec's body as a task, and fails when it leaves anything open.
 --   it("waits", async(function() … end))
---   it("takes long", async(function() … end, { limit = 60 }))      -- seconds, 60 by default
+--   it("takes long", async(function() … end, { limit = 60 }))      -- seconds, 120 by default
 -- Open are operations, sockets, timers and tasks; idle pooled connections are closed first. What
 -- the body forgot to close but nothing holds any more is not left open: the collector runs before.
 local core = require "iflow.core"
 local timeout = require "iflow.timeout"
 
-local LIMIT = 60
+local LIMIT = 120
 local SETTLE_TURNS = 100
 
 local function open_now()
