@@ -50,6 +50,8 @@ td.wide { min-width: 16rem; overflow-wrap: anywhere; }
 td.id { overflow-wrap: anywhere; min-width: 9rem; }
 td.t { white-space: nowrap; }
 .faint { color: var(--faint); }
+h2 .faint { font-weight: 400; font-size: .9rem; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .zero { color: var(--faint); opacity: .7; }
 .state { display: inline-block; padding: 0 .5em; border-radius: 1em; font-size: .82rem;
   font-weight: 600; border: 1px solid; white-space: nowrap; }
@@ -95,10 +97,11 @@ summary { cursor: pointer; padding: .42rem 0; }
 .tabs a { display: inline-block; padding: .3rem .7rem; border: 1px solid var(--line);
   border-radius: 1em; text-decoration: none; background: var(--card); color: var(--text); }
 .tabs a[aria-current] { border-color: var(--accent); color: var(--accent); font-weight: 600; }
-.plot { overflow: visible; width: 100%; height: auto; max-height: 15rem; display: block; }
-/* In units of the picture, which is as wide as the page. */
-.plot text { fill: var(--faint); font-size: 8px; }
-.plot .grid { stroke: var(--line); }
+.hour { margin: 0 0 .6rem; }
+.hour p { margin: 0; font-size: .82rem; }
+.plot { width: 100%; height: 8rem; display: block; }
+.plot .base { stroke: var(--line); vector-effect: non-scaling-stroke; }
+.axis { display: flex; justify-content: space-between; }
 .good rect, rect.good { fill: var(--good); }
 rect.bad { fill: var(--bad); }
 .spark { width: 9rem; height: 1.6rem; display: block; }
@@ -115,7 +118,6 @@ tr.log td { padding: .2rem .6rem; }
   section { padding: .75rem; }
   th, td { padding: .4rem .45rem; }
   .top nav a { padding: .45rem .5rem; }
-  .plot text { font-size: 22px; }
   .top nav { order: 1; width: 100%; }
   /* What has a reason or another long text: a row is a block, so that nothing is out of sight. */
   table:has(td.wide) thead { display: none; }

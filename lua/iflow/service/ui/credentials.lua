@@ -10,15 +10,14 @@ local page = layout.template [[
 {% if #rows > 0 then %}<div class="scroll"><table><thead><tr>
 <th scope="col">Of</th><th scope="col">Kind</th><th scope="col" class="n">Days left</th>
 <th scope="col">Valid until</th>
-<th scope="col">Subject</th><th scope="col">File</th><th scope="col">Read</th>
-<th scope="col">Problem</th></tr></thead>
+<th scope="col">Subject</th><th scope="col">File</th><th scope="col">Read</th></tr></thead>
 <tbody>{% for _, row in ipairs(rows) do %}<tr data-credential="{{ row.name }}">
 <th scope="row">{{ row.owner }} {{ row.name }}</th><td>{{ row.kind }}</td>
 <td class="n"><span class="{{ row.tone }}">{{ row.days }}</span></td>
-<td class="t">{{ time_of(row.not_after) }}</td><td class="wide">
-{{ row.subject }}</td><td class="wide mono">{{ row.path }}</td>
-<td class="t">{{ time_of(row.loaded) }}
-</td><td class="wide error">{{ row.problem }}</td></tr>
+<td class="t">{{ time_of(row.not_after) }}</td>
+<td class="wide">{{ row.subject }}{% if row.problem then %}<div class="error">{{ row.problem
+}}</div>{% end %}</td><td class="wide mono">{{ row.path }}</td>
+<td class="t">{{ time_of(row.loaded) }}</td></tr>
 {% end %}</tbody></table></div>{% else %}<p>No sender and no relay has a credential in a file.</p>{%
 end %}</section>
 <p class="faint">A changed file is taken without a restart; what is wrong with it is told here, and

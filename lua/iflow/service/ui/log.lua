@@ -10,7 +10,8 @@ local page = layout.template [[
 <form class="filter" method="get" action="/log">
 <div><label for="level">Level</label><select id="level" name="level">
 {% for _, name in ipairs(levels) do %}<option value="{{ name }}"{% if name == level then
-  %} selected{% end %}>{{ name }}{% if name ~= "error" then %} and worse{% end %}</option>
+  %} selected{% end %}>{% if name == "trace" then %}all{% else %}{{ name }}{% if name ~= "error"
+then %} and worse{% end %}{% end %}</option>
 {% end %}</select></div>
 <div><label for="sender">Sender</label><input id="sender" name="sender" value="{{ sender }}"></div>
 <div><label for="text">Text</label><input id="text" name="text" value="{{ text }}"></div>
@@ -51,6 +52,13 @@ local function is_wanted(line, query)
     and (query.text == "" or line.found:lower():find(query.text, 1, true) ~= nil)
 end
 
+-- "2026-11-22T21:47:12.345Z" -> the time of day, before today with the date.
+local function short_time(text)
+  local date, time = text:match "^(%S+)T(%d+:%d+:%d+%.?%d*)"
+  if not date then return text end
+  return date == layout.time(core.task.now()):sub(1, 10) and time or date .. " " .. time
+end
+
 -- The newest lines that are wanted.
 local function lines_of(ring, query)
   local kept, found = ring:lines(), {}
@@ -61,7 +69,7 @@ local function lines_of(ring, query)
       if is_wanted(line, query) then
         line.found = nil
         line.fields = fields_of(line)
-        line.time = tostring(line.time):gsub("T", " ")
+        line.time = short_time(tostring(line.time))
         found[#found + 1] = line
         if #found == SHOWN then break end
       end

@@ -47,7 +47,7 @@ class="mono">{{ header[2] }}</dd>
 {% end %}</dl></section>{% end %}
 <section aria-labelledby="body"><h2 id="body">{{ body.title }}</h2>
 {% if editable then %}<form method="post" action="/messages/{{ msg.number }}/edit"
-data-action="edit">{! hidden !}<label for="text">{{ body.title }}, to be edited</label>
+data-action="edit">{! hidden !}<label for="text" class="unseen">Text to be sent</label>
 <textarea id="text" name="body" spellcheck="false" autocomplete="off" rows="14">
 {{ body.text }}</textarea><div class="actions below">{! sure !}<button class="main">Send
 it again with this text</button></div></form>
@@ -76,7 +76,7 @@ local SENT_AGAIN = { rejected = true, in_doubt = true, ready = true, blocked = t
 local function hint_of(msg)
   if msg.state ~= "rejected" then return HINTS[msg.state] end
   local known = msg.code and errors.info(msg.code)
-  return known and known.hint
+  return known and known.hint and known.hint:gsub("^%l", string.upper)
 end
 
 local function source_of(source)

@@ -4,6 +4,7 @@ local core = require "iflow.core"
 local layout = require "iflow.service.ui.layout"
 local plot = require "iflow.service.ui.plot"
 local problems = require "iflow.service.ui.problems"
+local words = require "iflow.cli.outbox_words"
 
 local STATES = { "ready", "blocked", "started", "in_doubt", "rejected", "delivered" }
 local AGES = { "5 min", "10 min", "20 min", "40 min", "80 min", "160 min", "5 h", "11 h", "21 h",
@@ -128,8 +129,8 @@ local function facts(ui, status)
     { "Memory", ("%s, of it Lua %s"):format(process.resident and layout.size(process.resident)
       or "unknown", layout.size(process.lua)) },
     { "Loop lag", ("%.0f ms at its worst in the last minute"):format(process.lag * 1000) },
-    { "Outbox", counts and ("%d open messages, %s"):format(counts.messages,
-      layout.size(counts.bytes)) or "cannot be read" },
+    { "Outbox", counts and ("%s not delivered, %s"):format(
+      words.messages(counts.messages), layout.size(counts.bytes)) or "cannot be read" },
     { "Process", tostring(core.process.pid()) },
   }
 end

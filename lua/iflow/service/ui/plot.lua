@@ -39,29 +39,19 @@ local function bars(out, series, top, height)
   end
 end
 
-local function labels(out, width, height)
-  for minutes = 60, 0, -15 do
-    local anchor = minutes == 60 and "start" or minutes == 0 and "end" or "middle"
-    out[#out + 1] = ('<text x="%d" y="%d" text-anchor="%s">%s</text>'):format(
-      width - minutes * width // 60, height + 18, anchor,
-      minutes == 0 and "now" or ("−%d min"):format(minutes))
-  end
-end
-
 --- The last hour, minute by minute, as HTML. series: { delivered =, failed = lists }.
 function plot.hour(series)
   local most = highest(series)
   local top, height, width = ceiling(math.max(most, 1)), 120, #series.delivered * STEP
-  local out = { ('<svg class="plot" viewBox="0 0 %d %d" role="img" aria-labelledby="plot-title">'
-    .. '<title id="plot-title">Messages a minute in the last hour, %d at most</title>'):format(
-    width, height + 22, most) }
+  local out = { ('<figure class="hour"><p class="faint">%d a minute</p><svg class="plot" '
+    .. 'viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="Messages a minute '
+    .. 'in the last hour, %d at most">'):format(top, width, height, most) }
   for _, y in ipairs { 0, height // 2, height } do
-    out[#out + 1] = ('<line class="grid" x1="0" x2="%d" y1="%d" y2="%d"/>'):format(width, y, y)
+    out[#out + 1] = ('<line class="base" x1="0" x2="%d" y1="%d" y2="%d"/>'):format(width, y, y)
   end
   bars(out, series, top, height)
-  out[#out + 1] = ('<text x="0" y="12">%d a minute</text>'):format(top)
-  labels(out, width, height)
-  out[#out + 1] = "</svg>"
+  out[#out + 1] = '</svg><p class="axis faint" aria-hidden="true"><span>−60 min</span>'
+    .. "<span>−45</span><span>−30</span><span>−15</span><span>now</span></p></figure>"
   return table.concat(out)
 end
 
