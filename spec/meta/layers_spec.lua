@@ -13,6 +13,7 @@ local alone = {
   { "^<llhttp%.h>", "net/http1.c" },
   { "^<cjson/", "base/json.c" },
   { "^<expat%.h>", "codec/xml.c" },
+  { "^<minizip/", "codec/zip.c" },
   { "^<sqlite3%.h>", "outbox/sqlite_private.h" },
   { '^"outbox/sqlite_private%.h"', "outbox/sqlite.c", "outbox/sqlite_change.c",
     "outbox/sqlite_clock.c", "outbox/sqlite_note.c", "outbox/sqlite_read.c" },
