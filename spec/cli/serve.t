@@ -60,3 +60,9 @@ $ iflow serve a.lua --durability none
 ! iflow serve: usage.invalid: --durability: 'none' is not one of full, normal
 !   what to do: see: iflow serve --help
 = 2
+
+# The page, too.
+$ iflow serve a.lua --ui 0.0.0.0:8383
+! iflow serve: usage.invalid: --ui: '0.0.0.0:8383' is not a loopback address, such as 127.0.0.1:9000
+!   what to do: see: iflow serve --help
+= 2
