@@ -42,7 +42,8 @@ caption { text-align: left; color: var(--faint); padding-bottom: .4rem; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
   border-bottom: 1px solid var(--line); overflow-wrap: normal; }
 th { font-weight: 600; font-size: .82rem; color: var(--faint); white-space: nowrap; }
-tbody th { font-size: inherit; color: inherit; }
+tbody th { font-size: inherit; color: inherit; white-space: normal; overflow-wrap: anywhere;
+  min-width: 8rem; }
 tbody tr:last-child > * { border-bottom: 0; }
 tbody tr:hover { background: var(--back); }
 td.n, th.n { text-align: right; white-space: nowrap; }
