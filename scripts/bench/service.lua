@@ -3,6 +3,8 @@
 --   lua5.4 scripts/bench/service.lua [DIRECTORY [MESSAGES]]      a temporary directory, 10000
 local core = require "iflow.core"
 local iflow = require "iflow"
+local new_exposition = require "iflow.service.exposition"
+local new_ui = require "iflow.service.ui"
 local registry = require "iflow.registry"
 
 local BODY = ("0123456789abcdef"):rep(64) -- 1 KiB
@@ -53,13 +55,37 @@ local function sender_of(url, options)
   return iflow.sender "orders" (options)
 end
 
--- options: of the sender.
-local function bench(directory, url, messages, name, options)
+-- The operator's page, and somebody who looks at it: a function that ends it.
+local function open_page(service, outbox)
+  local exposition = new_exposition(service)
+  local ui = assert(new_ui { service = service, outbox = outbox, port = 0,
+    exposition = exposition })
+  local function get(path, cookie)
+    return assert(core.http.request { url = "http://" .. ui:address() .. path, proxy = "",
+      headers = { Cookie = cookie } })
+  end
+  local cookie = get("/sign-in?token=" .. ui.access.token).headers["set-cookie"]:match "^[^;]+"
+  local looking = core.task.spawn(function()
+    while true do
+      assert(get("/", cookie).status == 200)
+      core.task.sleep(3)
+    end
+  end)
+  return function()
+    looking:cancel()
+    ui:close()
+    exposition:close()
+  end
+end
+
+-- options: of the sender. page: whether somebody looks at the operator's page meanwhile.
+local function bench(directory, url, messages, name, options, page)
   registry.install(registry.new())
   local path = ("%s/service-%s.db"):format(directory, name:gsub("%W", "-"))
   local orders = sender_of(url, options)
   local service <close> = assert(iflow.service.new { outbox = path })
   print(name)
+  local close_page = page and open_page(service, path)
   measure("enqueue", messages, function() assert(orders:enqueue_all(numbers(messages))) end)
   measure("deliver", messages, function()
     service:start_pumps()
@@ -70,6 +96,7 @@ local function bench(directory, url, messages, name, options)
     assert(service:drain "1h")
   end)
   assert(service.box:counts().delivered == 2 * messages)
+  if close_page then close_page() end
 end
 
 if arg[1] == "tenant" then return core.task.run(tenant, arg[2]) end
@@ -79,6 +106,7 @@ core.task.run(function(directory, messages)
   local path = directory or assert(core.file.tempdir "iflow-bench-")
   local url, port_file = start_tenant(path)
   bench(path, url, messages, "8 at once, idempotent", { idempotent = true })
+  bench(path, url, messages, "8 at once, with the page", { idempotent = true }, true)
   bench(path, url, messages, "8 at once", {})
   bench(path, url, messages, "32 at once", { concurrency = 32 })
   local number = 0
