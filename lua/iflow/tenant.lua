@@ -19,6 +19,7 @@
 --                    proved itself, and when this one is refused: lua/iflow/rotation.lua
 --   url              base of paths, instead of the service key's url
 --   cacert           PEM file to trust instead of the system's directory
+--   trust            PEM file to trust beside the system's directory: lua/iflow/trust.lua
 --   proxy            URL, "" for none; without it the environment decides. proxy_userpwd: secret
 --   token_cache      true (default): shared with other runs through an encrypted file below
 --                    $XDG_CACHE_HOME or ~/.cache; a directory; false: memory only
@@ -74,7 +75,7 @@ tenant.__index = tenant
 local tenant_options = {
   "service_key", "identity", "cert", "key", "passphrase", "pass_file", "url", "cacert", "proxy",
   "proxy_userpwd", "token_cache", "scope", "grant_type_in", "client_auth", "connections",
-  "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose", "next",
+  "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose", "next", "trust",
 }
 
 -- Of these a credential consists.
@@ -228,7 +229,7 @@ end
 
 -- Where to and as whom.
 local overridden = { "service_key", "identity", "cert", "key", "passphrase", "pass_file", "url",
-  "cacert", "proxy", "proxy_userpwd", "token_cache" }
+  "cacert", "trust", "proxy", "proxy_userpwd", "token_cache" }
 
 local function with_defaults(options, override, defaults)
   local out = copy(options, tenant_options)
@@ -247,7 +248,7 @@ end
 -- their state whether they were exchanged.
 local function files_of(options)
   local paths = {}
-  for _, name in ipairs { "service_key", "cert", "key", "pass_file", "cacert" } do
+  for _, name in ipairs { "service_key", "cert", "key", "pass_file", "cacert", "trust" } do
     local path = options[name]
     if type(path) == "string" and not hardware.is_named(path) then paths[#paths + 1] = path end
   end
@@ -262,6 +263,10 @@ local function open(given, level)
   local state = file_state(paths)
   check_word(options, "grant_type_in", { body = true, query = true }, level + 1)
   check_word(options, "client_auth", { basic = true, body = true }, level + 1)
+  if options.cacert and options.trust then
+    error("options 'cacert' and 'trust' exclude each other: instead of the system's authorities, "
+      .. "or beside them", level + 1)
+  end
   local key, err = open_service_key(options.service_key, level + 1)
   if not key then return nil, err end
   local identity
@@ -270,6 +275,7 @@ local function open(given, level)
   local settings = copy(options, { "url", "cacert", "proxy", "proxy_userpwd", "scope",
     "connections", "connect_timeout", "timeout", "stall_timeout", "queue_timeout", "verbose" })
   settings.service_key, settings.identity = key, identity
+  if options.trust then settings.cacert, settings.beside_system = options.trust, true end
   settings.cache_dir = cache_dir(options.token_cache, level + 1)
   settings.grant_in_query = options.grant_type_in == "query"
   settings.secret_in_body = options.client_auth == "body"
@@ -338,7 +344,7 @@ local function new(_, options)
 end
 
 -- Of what the command line says, only this holds for the API, too: the credential is another one.
-local of_the_way = { "cacert", "proxy", "proxy_userpwd", "token_cache", "connect_timeout",
+local of_the_way = { "cacert", "trust", "proxy", "proxy_userpwd", "token_cache", "connect_timeout",
   "stall_timeout", "verbose" }
 
 --- The names of the options that iflow.tenant takes. Internal.

@@ -1,7 +1,7 @@
 /* probe.c -- Lua module iflow.core.probe: looks at a TLS server without trusting it.
  *   local seen, err = probe.tls { host =, port = 443, server_name = nil, proxy = nil (the
  *     environment's; "": none), proxy_userpwd = secret, timeout = 10, connect_timeout = timeout,
- *     identity = nil, cacert = nil (the system's), min_tls = "1.2"|"1.3", max_tls = }   -- waits
+ *     identity = nil, cacert = nil (the system's), beside_system = false, min_tls = "1.2"|"1.3", max_tls = }   -- waits
  *   seen: { address = "10.0.0.1:443" (the proxy's if there is one), proxy = "host:port"|nil,
  *     times = { dns =, tcp =, proxy =, tls = } in seconds, of the stages that were reached,
  *     protocol = "TLSv1.3", cipher =, chain = { pem… } as served, leaf first, asked_client = bool,
@@ -153,6 +153,7 @@ static void read_options(lua_State *L, struct ifl_probe_target *to)
   to->server_name = ifl_optstring(L, 1, "server_name", NULL);
   to->proxy = ifl_optstring(L, 1, "proxy", NULL);
   to->cafile = ifl_optstring(L, 1, "cacert", NULL);
+  to->beside_system = ifl_optbool(L, 1, "beside_system", false);
   to->timeout_ms = ifl_optduration(L, 1, "timeout", TIMEOUT_MS);
   to->connect_timeout_ms = ifl_optduration(L, 1, "connect_timeout", to->timeout_ms);
   to->min_version = version_of(L, "min_tls");

@@ -1,6 +1,7 @@
 /* tenant.c -- Lua class iflow.tenant: one tenant through one credential. lua/iflow/tenant.lua is the
  * face that users see: it knows files, defaults and friendlier forms of the options.
- *   local t, err = tenant.new { service_key = key, identity = id, url =, cacert =, proxy =,
+ *   local t, err = tenant.new { service_key = key, identity = id, url =, cacert =,
+ *     beside_system = (the system's authorities are trusted, too), proxy =,
  *     proxy_userpwd = secret, cache_dir =, scope =, grant_in_query =, secret_in_body =,
  *     connections =, connect_timeout =, timeout =, stall_timeout =, queue_timeout =, verbose = }
  *   local tok, err = t:token { refresh = true }  -- waits; { access = secret, expires_at, fetched_at,
@@ -188,6 +189,7 @@ static void read_opts(lua_State *L, struct ifl_tenant_opts *o)
 {
   o->url = ifl_optstring(L, 1, "url", NULL);
   o->cafile = ifl_optstring(L, 1, "cacert", NULL);
+  o->beside_system = ifl_optbool(L, 1, "beside_system", false);
   o->proxy = ifl_optstring(L, 1, "proxy", NULL);
   o->cache_dir = ifl_optstring(L, 1, "cache_dir", NULL);
   o->scope = ifl_optstring(L, 1, "scope", NULL);
@@ -204,11 +206,11 @@ static void read_opts(lua_State *L, struct ifl_tenant_opts *o)
 static int f_new(lua_State *L)
 {
   static const char *const keys[] = {
-    "service_key", "connections",    "identity",       "url",
-    "cacert",      "proxy",          "proxy_userpwd",  "cache_dir",
-    "scope",       "grant_in_query", "secret_in_body", "connect_timeout",
-    "timeout",     "stall_timeout",  "queue_timeout",  "verbose",
-    NULL
+    "service_key",     "connections", "identity",       "url",
+    "beside_system",   "cacert",      "proxy",          "proxy_userpwd",
+    "cache_dir",       "scope",       "grant_in_query", "secret_in_body",
+    "connect_timeout", "timeout",     "stall_timeout",  "queue_timeout",
+    "verbose",         NULL
   };
   struct ifl_tenant_opts o = { 0 };
   iflow_error err = { 0 };

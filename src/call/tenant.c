@@ -84,7 +84,8 @@ int ifl_tenant_new(ifl_tenant **out, ifl_client *client, iflow_loop *loop,
   t->loop = loop;
   int rc = copy_opts(t, opts, err);
   if (rc == 0) rc = check_url(t, err);
-  if (rc == 0 && opts->cafile != NULL) rc = ifl_trust_open(&t->trust, opts->cafile, err);
+  if (rc == 0 && opts->cafile != NULL)
+    rc = ifl_trust_open(&t->trust, opts->cafile, opts->beside_system, err);
   if (rc == 0) rc = make_tokens(t, opts, err);
   if (rc == 0 && t->credential != NULL)
     snprintf(t->tls_identity, sizeof t->tls_identity, "tls:%s", t->credential->fingerprint);

@@ -14,6 +14,7 @@ struct ifl_tenant_opts {
   ifl_credential *credential;   /* for certificate keys; NULL for client secrets */
   const char *url;              /* overrides the key's url */
   const char *cafile;           /* PEM file to trust, read now; NULL: the system's authorities */
+  bool beside_system;           /* these, too */
   const char *proxy;
   const ifl_secret *proxy_userpwd;
   const char *cache_dir; /* disk cache of tokens, NULL: off */

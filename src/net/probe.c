@@ -279,7 +279,7 @@ static int make_trust(ifl_probe *p, const struct ifl_probe_target *to, iflow_err
     X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
     return SSL_CTX_load_verify_dir(p->ctx, IFL_TRUST_DIRECTORY) == 1 ? 0 : ifl_fail_nomem(err);
   }
-  int rc = ifl_trust_open(&trust, to->cafile, err);
+  int rc = ifl_trust_open(&trust, to->cafile, to->beside_system, err);
   if (rc == 0 && !ifl_trust_use(trust, p->ctx)) rc = ifl_fail_nomem(err);
   ifl_trust_unref(trust);
   return rc;

@@ -22,6 +22,7 @@ struct ifl_probe_target {
   const ifl_secret *proxy_userpwd;
   ifl_credential *credential;   /* shown when the server asks; or NULL */
   const char *cafile;           /* what would be trusted; NULL: the system's directory */
+  bool beside_system;           /* the system's directory, too */
   int64_t connect_timeout_ms;   /* DNS, TCP and proxy */
   int64_t timeout_ms;           /* everything */
   int min_version, max_version; /* TLS1_2_VERSION or TLS1_3_VERSION; 0: any of the two */

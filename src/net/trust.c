@@ -47,7 +47,15 @@ static int fill(ifl_trust *t, const struct ifl_buf *text, iflow_error *err)
                   t->path);
 }
 
-int ifl_trust_open(ifl_trust **out, const char *path, iflow_error *err)
+/* The directory is looked into when a chain needs it, as without a file. */
+static int add_system(ifl_trust *t, iflow_error *err)
+{
+  if (X509_STORE_load_path(t->store, IFL_TRUST_DIRECTORY) == 1) return 0;
+  ERR_clear_error();
+  return ifl_fail_nomem(err);
+}
+
+int ifl_trust_open(ifl_trust **out, const char *path, bool beside_system, iflow_error *err)
 {
   struct ifl_buf text = IFL_BUF_INIT(TRUST_MAX);
   ifl_trust *t = calloc(1, sizeof *t);
@@ -56,6 +64,8 @@ int ifl_trust_open(ifl_trust **out, const char *path, iflow_error *err)
   t->path = strdup(path);
   int rc = t->path != NULL ? ifl_file_read(&text, path, err) : ifl_fail_nomem(err);
   if (rc == 0) rc = fill(t, &text, err);
+  if (rc == 0 && beside_system) rc = add_system(t, err);
+  if (rc == 0 && beside_system) rc = ifl_buf_adds(&text, "\n+ " IFL_TRUST_DIRECTORY, err);
   if (rc == 0) ifl_sha256_hex(t->fingerprint, text.data, text.len);
   ifl_buf_done(&text);
   if (rc < 0) ifl_trust_unref(t);

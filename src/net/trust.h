@@ -16,12 +16,13 @@ typedef struct ifl_trust {
   X509_STORE *store;
 } ifl_trust;
 
-/* Reads it (PEM; certificates and revocation lists). Blocks shortly. Expected errors: file.*,
- * IFLOW_ECERT (no certificate in it, or a broken one). */
-int ifl_trust_open(ifl_trust **out, const char *path, iflow_error *err);
+/* Reads it (PEM; certificates and revocation lists). beside_system: the system's authorities are
+ * trusted, too. Blocks shortly. Expected errors: file.*, IFLOW_ECERT (no certificate in it, or a
+ * broken one). */
+int ifl_trust_open(ifl_trust **out, const char *path, bool beside_system, iflow_error *err);
 ifl_trust *ifl_trust_ref(ifl_trust *t); /* NULL ok */
 void ifl_trust_unref(ifl_trust *t);     /* NULL ok */
-/* Connections of this context trust it, and nothing else. */
+/* Connections of this context trust what was read, and nothing else. */
 bool ifl_trust_use(const ifl_trust *t, SSL_CTX *ctx);
 
 #endif

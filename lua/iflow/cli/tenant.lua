@@ -37,6 +37,8 @@ tenant.options = {
   { "--service-key", value = "FILE", help = "service key as downloaded from the BTP cockpit" },
   { "--url", value = "URL", help = "base of TO instead of the service key's url" },
   { "--cacert", value = "FILE", help = "trust these roots (PEM) instead of the system's" },
+  { "--trust", value = "FILE",
+    help = "trust these roots (PEM) beside the system's; see: iflow trust" },
   tenant.certificate_option("client certificate with its chain: PEM, DER or PKCS#12; or a "
     .. "PKCS#11 URI"),
   { "--key", value = "FILE", private = true, convert = hardware.check,
@@ -88,7 +90,8 @@ function tenant.settings(args, out)
     check_cache(cache, out)
   end
   return {
-    service_key = args.service_key, url = args.url, cacert = args.cacert, cert = args.cert,
+    service_key = args.service_key, url = args.url, cacert = args.cacert, trust = args.trust,
+    cert = args.cert,
     key = args.key, pass_file = args.pass_file, proxy = args.proxy, scope = args.scope,
     connect_timeout = args.connect_timeout, timeout = args.max_time, token_cache = cache,
     grant_type_in = args.grant_type_in, client_auth = args.client_auth,

@@ -17,7 +17,7 @@ local CONCURRENCY_MAX = 256
 --- Options that go to iflow.tenant and to each call as they are.
 definition.for_tenant = { "service_key", "identity", "cert", "key", "passphrase", "pass_file",
   "url", "cacert", "proxy", "proxy_userpwd", "token_cache", "scope", "grant_type_in", "client_auth",
-  "connections", "next" }
+  "connections", "next", "trust" }
 definition.for_call = { "auth", "csrf", "expect", "idempotent", "max_body", "connect_timeout",
   "timeout", "stall_timeout", "queue_timeout" }
 
