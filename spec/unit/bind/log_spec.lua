@@ -47,3 +47,56 @@ describe("log", function()
     assert.error_matches(function() log.write("loud", "x", "y") end, "invalid option 'loud'")
   end)
 end)
+
+describe("log.ring", function()
+  local before
+
+  before_each(function()
+    before = log.level "info"
+    log.capture(true)
+  end)
+
+  after_each(function()
+    log.capture(false)
+    log.level(before)
+  end)
+
+  local function texts(lines)
+    local list = {}
+    for i, line in ipairs(lines) do list[i] = core.json.decode(line.json).message end
+    return list
+  end
+
+  it("keeps the last lines as JSON, whatever the format of the log", function()
+    local ring <close> = log.ring(3)
+    for i = 1, 5 do log.write("info", "x", "line " .. i, { sender = "orders" }) end
+    log.write("debug", "x", "too quiet")
+    local lines, last = ring:lines()
+    assert.same({ "line 3", "line 4", "line 5" }, texts(lines))
+    assert.same({ 3, 5, 5 }, { lines[1].number, lines[3].number, last })
+    assert.equal("orders", core.json.decode(lines[1].json).sender)
+    assert.same({ "line 5" }, texts((ring:lines(4))))
+    assert.same({}, (ring:lines(5)))
+    assert.same({}, (ring:lines(99)))
+    assert.equal(5, select(2, log.captured():gsub("\n", "")))
+  end)
+
+  it("has no secrets", function()
+    local ring <close> = log.ring(3)
+    log.write("info", "net", "Authorization: Bearer abc.def")
+    assert.is_nil(ring:lines()[1].json:find("abc.def", 1, true))
+  end)
+
+  it("is the only one, until it is closed", function()
+    local ring = log.ring(1)
+    assert.error_matches(function() log.ring(1) end, "has a ring already")
+    ring:close()
+    ring:close()
+    assert.error_matches(function() ring:lines() end, "closed")
+    log.ring(1):close()
+    log.write("info", "x", "kept by nobody")
+    for _, size in ipairs { 0, -1, 10001 } do
+      assert.error_matches(function() log.ring(size) end, "1 to 10000")
+    end
+  end)
+end)

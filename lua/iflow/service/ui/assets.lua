@@ -121,13 +121,14 @@ tr.log td { padding: .2rem .6rem; }
   .top nav a { padding: .45rem .5rem; }
   .top nav { order: 1; width: 100%; }
   /* What has a reason or another long text: a row is a block, so that nothing is out of sight. */
-  table:has(td.wide) thead { display: none; }
-  table:has(td.wide) tr { display: block; padding: .45rem 0; border-bottom: 1px solid var(--line); }
-  table:has(td.wide) tr:last-child { border-bottom: 0; }
-  table:has(td.wide) :is(th, td) { display: inline-block; min-width: 0; padding: 0 .6rem 0 0;
-    border: 0; text-align: left; }
-  table:has(td.wide) :is(td.wide, td.id) { display: block; }
-  table:has(td.wide) td:empty { display: none; }
+  :is(table.stack, table:has(td.wide)) thead { display: none; }
+  :is(table.stack, table:has(td.wide)) tr { display: block; padding: .45rem 0;
+    border-bottom: 1px solid var(--line); }
+  :is(table.stack, table:has(td.wide)) tr:last-child { border-bottom: 0; }
+  :is(table.stack, table:has(td.wide)) :is(th, td) { display: inline-block;
+    min-width: 0; padding: 0 .6rem 0 0; border: 0; text-align: left; }
+  :is(table.stack, table:has(td.wide)) :is(td.wide, td.id) { display: block; }
+  :is(table.stack, table:has(td.wide)) td:empty { display: none; }
   td[data-label]::before { content: attr(data-label) " "; color: var(--faint); }
 }
 @media (prefers-reduced-motion: no-preference) { a, button { transition: border-color .1s; } }

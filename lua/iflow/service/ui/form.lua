@@ -13,11 +13,12 @@ end
 --- "a=1&b=x+y" -> { a = "1", b = "x y" }; of a name that comes twice the first counts.
 function form.parse(text)
   local fields, count = {}, 0
-  for name, value in text:gmatch "([^&=]+)=?([^&]*)" do
-    name = plain(name)
-    if count == FIELDS then break end
-    count = count + 1
-    if fields[name] == nil then fields[name] = plain(value) end
+  for part in text:gmatch "[^&]+" do
+    local name, value = part:match "^([^=]+)=?(.*)$"
+    if name and count < FIELDS then
+      count, name = count + 1, plain(name)
+      if fields[name] == nil then fields[name] = plain(value) end
+    end
   end
   return fields
 end

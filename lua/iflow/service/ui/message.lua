@@ -88,7 +88,8 @@ end
 local function facts_of(msg)
   local all = {
     { "Sender", msg.sender }, { "Id", msg.id }, { "Key", msg.key },
-    { "Reason", (msg.code or msg.error) and ("%s %s"):format(msg.code or "", msg.error or "") },
+    { "Reason", (msg.code or msg.error) and ("%s %s"):format(msg.code or "",
+      layout.short(msg.error, 200)) },
     { "Accepted", ("%s, %s ago"):format(layout.time(msg.created), layout.age(msg.created)) },
     { "Attempts", tostring(msg.attempts) },
     { "Next attempt", msg.state == "ready" and msg.not_before and layout.when(msg.not_before) },

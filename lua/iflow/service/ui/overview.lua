@@ -23,35 +23,40 @@ was rejected, none is in doubt.</p></div>{% end %}
 <p class="faint"><span class="key good"></span> delivered
 <span class="key bad"></span> rejected, in doubt or given up</p></section>
 <section aria-labelledby="senders"><h2 id="senders">Senders</h2>
-<div class="scroll"><table data-table="senders"><thead><tr><th scope="col">Sender</th>
+<div class="scroll"><table class="stack" data-table="senders"><thead><tr><th scope="col">Sender</th>
 <th scope="col">State</th><th scope="col">Last hour</th><th scope="col" class="n">Delivered a minute
 </th><th scope="col" class="n">Accepted</th><th scope="col" class="n">Delivered</th><th scope="col"
 class="n">Failed</th><th scope="col" class="n">In flight</th></tr></thead><tbody>
 {% for _, one in ipairs(senders) do %}<tr data-sender="{{ one.name }}"><th scope="row"><a
 href="{{ one.link }}">{{ one.name }}</a></th><td>{% if one.paused then %}<span class="state paused">
 paused</span> {{ one.paused }}{% else %}<span class="state fine">runs</span>{% end %}</td>
-<td>{! one.line !}</td><td class="n">{{ one.per_minute }}</td><td class="n">{! one.accepted !}</td>
-<td class="n">{! one.delivered !}</td><td class="n">{! one.failed !}</td>
-<td class="n">{! one.in_flight !}</td></tr>
+<td>{! one.line !}</td><td class="n" data-label="A minute">{{ one.per_minute }}</td>
+<td class="n" data-label="Accepted">{! one.accepted !}</td>
+<td class="n" data-label="Delivered">{! one.delivered !}</td>
+<td class="n" data-label="Failed">{! one.failed !}</td>
+<td class="n" data-label="In flight">{! one.in_flight !}</td></tr>
 {% end %}{% if #senders == 0 then %}<tr><td colspan="8">The scripts define no sender.</td>
 </tr>{% end
 %}</tbody></table></div>
 <p class="faint">Accepted, delivered and failed count the last hour.{% if more > 0 then %}
 {{ more }} more senders: see /metrics.{% end %}</p></section>
 <section aria-labelledby="outbox"><h2 id="outbox">Outbox</h2>
-{% if #rows > 0 then %}<div class="scroll"><table data-table="outbox"><thead><tr><th scope="col">
+{% if #rows > 0 then %}<div class="scroll"><table class="stack" data-table="outbox"><thead><tr>
+<th scope="col">
 Sender</th>{% for _, name in ipairs(states) do %}<th scope="col" class="n">{{ state_of(name) }}</th>
 {% end %}<th scope="col" class="n">Oldest open</th></tr></thead><tbody>
 {% for _, row in ipairs(rows) do %}<tr><th scope="row">{{ row.sender }}</th>{%
-  for _, cell in ipairs(row.cells) do %}<td class="n">{% if cell.link then %}<a
-href="{{ cell.link }}">{! cell.count !}</a>{% else %}{! cell.count !}{% end %}</td>{% end %}
-<td class="n">{{ row.oldest }}</td></tr>
+  for i, cell in ipairs(row.cells) do %}<td class="n"
+data-label="{{ state_of(states[i]) }}">{% if cell.link then %}<a href="{{ cell.link }}">{! cell.count !}</a>{% else %}{! cell.count !}{% end %}</td>{% end %}
+<td class="n" data-label="oldest open">{{ row.oldest }}</td></tr>
 {% end %}</tbody></table></div>
-<h3>Open messages by age</h3><div class="scroll"><table data-table="ages"><thead><tr><th
+<h3>Open messages by age</h3><div class="scroll"><table class="stack" data-table="ages"><thead>
+<tr><th
 scope="col">Sender</th>{% for _, name in ipairs(ages) do %}<th scope="col" class="n">{{ name }}</th>
 {% end %}</tr></thead><tbody>
 {% for _, row in ipairs(rows) do %}<tr><th scope="row">{{ row.sender }}</th>{%
-  for _, count in ipairs(row.ages) do %}<td class="n">{! count !}</td>{% end %}</tr>
+  for i, count in ipairs(row.ages) do %}<td class="n"
+data-label="{{ ages[i] }}">{! count !}</td>{% end %}</tr>
 {% end %}</tbody></table></div>
 <p class="faint">Counted {{ counted }} ago: an outbox with many messages is counted less often.</p>
 {% else %}<p>It has no messages.</p>{% end %}</section>
