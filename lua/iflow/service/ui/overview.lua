@@ -47,7 +47,8 @@ Sender</th>{% for _, name in ipairs(states) do %}<th scope="col" class="n">{{ st
 {% end %}<th scope="col" class="n">Oldest open</th></tr></thead><tbody>
 {% for _, row in ipairs(rows) do %}<tr><th scope="row">{{ row.sender }}</th>{%
   for i, cell in ipairs(row.cells) do %}<td class="n"
-data-label="{{ state_of(states[i]) }}">{% if cell.link then %}<a href="{{ cell.link }}">{! cell.count !}</a>{% else %}{! cell.count !}{% end %}</td>{% end %}
+data-label="{{ state_of(states[i]) }}">{% if cell.link then %}
+<a href="{{ cell.link }}">{! cell.count !}</a>{% else %}{! cell.count !}{% end %}</td>{% end %}
 <td class="n" data-label="oldest open">{{ row.oldest }}</td></tr>
 {% end %}</tbody></table></div>
 <h3>Open messages by age</h3><div class="scroll"><table class="stack" data-table="ages"><thead>
