@@ -95,6 +95,29 @@ describe("iflow cert check", function()
     assert.equal("unknown", found.key)
   end)
 
+  it("wants intermediates in the file, even when they are known from elsewhere", function()
+    local middle = issue { subject = { { "CN", "Middle" } }, key = keys.root, issuer = root,
+                           ca = true }
+    local leaf = assert(core.authority.issue { subject = { { "CN", "sender" } }, key = keys.leaf,
+      issuer = middle, issuer_key = keys.root, client_auth = true })
+    local known, list = dir:write("known.pem", middle .. root), list_with_root "list.json"
+    local function complete(text)
+      local report, code = json("check", dir:write("leaf.pem", text), "--cacert", known,
+        "--lb-roots", list, "--json")
+      return { verdicts(report).complete, code }
+    end
+    assert.same({ "failed", 3 }, complete(leaf))
+    assert.same({ "fine", 0 }, complete(leaf .. middle))
+    assert.same({ "fine", 0 }, complete(leaf .. middle .. root))
+  end)
+
+  it("names the file of authorities that holds none", function()
+    local path = dir:write("leaf.pem", issue { issuer = root, client_auth = true })
+    local document, code = json("check", path, "--cacert", dir:write("no.pem", "no"), "--json")
+    assert.same({ "cert.invalid", 2 }, { document.error.code, code })
+    assert.truthy(document.error.message:find("no.pem", 1, true))
+  end)
+
   it("sees a key of something else, and a self-signed certificate", function()
     local own = dir:write("own.pem", issue { client_auth = true, key = keys.root })
     local found = verdicts(json("check", own, "--key", dir:file "key.pem", "--json"))

@@ -83,11 +83,28 @@ local function check_order(found, info)
     .. "the leaf first, then its issuer, and so on" or nil)
 end
 
-local function check_complete(found, way)
-  local leaf = way.reached[1]
+-- The intermediate that the file lacks, though it is known from elsewhere: only roots may be.
+local function lacking(chain, way)
+  local last = chain[#chain]
+  if last.self_signed then return nil end
+  local intermediate
+  for _, certificate in ipairs(way.reached) do
+    if certificate.subject == last.issuer then
+      if certificate.self_signed then return nil end
+      intermediate = certificate
+    end
+  end
+  return intermediate
+end
+
+local function check_complete(found, way, chain)
+  local leaf, gap = way.reached[1], lacking(chain, way)
   if leaf.self_signed then
     found:add("complete", "failed", "the certificate is self-signed, SAP accepts none of these",
       "have one signed by an authority of the load balancer's list: iflow cert request")
+  elseif gap then
+    found:add("complete", "failed", ("the intermediate certificate '%s' is not in the file"):format(
+      gap.subject), "add it to the file behind what it issued: the load balancer stores roots only")
   elseif way.root then
     found:add("complete", "fine", "leads to " .. way.root.subject)
   elseif way.named then
@@ -306,7 +323,7 @@ return function(options)
   local report = { certificates = chain }
   check_key(found, info)
   check_order(found, info)
-  check_complete(found, way)
+  check_complete(found, way, chain)
   check_dates(found, report, with_root(chain, way), at)
   check_usage(found, way, texts, at)
   check_use(found, report, way, info.format == "service key" and info.key_matches)

@@ -45,6 +45,9 @@ local function run(args, out)
   if args.cacert then
     known, err = core.file.read(args.cacert, lists.FILE_MAX)
     if not known then return nil, err end
+    local info
+    info, err = core.cert.parse(known, { name = args.cacert })
+    if not info then return nil, err end
   end
   report, err = cert.check { cert = args.file, key = args.key, pass_file = args.pass_file,
                              roots = roots, known = known }
