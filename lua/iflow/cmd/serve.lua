@@ -46,6 +46,7 @@ local function maker(args, running, defined)
     if not box then return nil, err end
     running.box = box
     running.service = services.new { outbox = box, registry = defined }
+    running.service.key_age = args.key_age and duration.seconds(args.key_age)
     return running.service
   end
 end
@@ -266,6 +267,8 @@ return {
       help = "what it may take in that time, such as 64M; 0: anything" },
     { "--memory", value = "SIZE", convert = sizes.check, default = "1G",
       help = "what all of Lua may take" },
+    { "--key-age", value = "TIME", type = "duration",
+      help = "tell in the log of service keys that are older than this, such as 180d" },
     { "--set", value = "NAME=VALUE", multiple = true,
       help = "a value for the scripts, their iflow.args.NAME" },
   },

@@ -11,12 +11,14 @@
 -- read anew and takes the place of what was there: calls under way end with the old identity, new
 -- ones have the new one, and so its tokens and connections. What cannot be read, does not fit
 -- together or is not valid changes nothing: the old one stays, the log tells why, once, and it is
--- tried again with the next change, and now and then.
+-- tried again with the next change, and now and then. What comes to its end is told in time
+-- (endings.lua).
 
 local clock = require "iflow.clock"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local file_state = require "iflow.file_state"
+local new_endings = require "iflow.service.credentials.endings"
 local new_folders = require "iflow.service.credentials.folders"
 local new_waiters = require "iflow.waiters"
 local sources = require "iflow.service.credentials.sources"
@@ -172,6 +174,8 @@ local function look(self, again)
   for _, source in ipairs(sources.of(self.service)) do
     local held = source.held()
     local left = held and look_at(self, source, held, again)
+    local known = held and self.known[source.key]
+    if known then self.endings:look(source, known.entries) end
     wait = left and math.min(wait or left, left) or wait
   end
   return wait
@@ -240,7 +244,7 @@ end
 --- Starts it for a service.
 function credentials.start(service)
   local self = setmetatable({ service = service, sleeping = new_waiters(),
-    known = setmetatable({}, { __mode = "k" }) }, running)
+    known = setmetatable({}, { __mode = "k" }), endings = new_endings(service.key_age) }, running)
   self.folders = new_folders(function() wake(self) end)
   for _, source in ipairs(sources.of(service)) do
     local held = source.held()

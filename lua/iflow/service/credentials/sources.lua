@@ -6,11 +6,12 @@
 -- nil when it is closed, renew(accept) -> true | nil, err (nothing has changed then), with
 -- accept(entries) -> true | nil, err; renewed() or nil }.
 -- An entry: { kind =, path =, files = those that belong together, subject =, not_before =,
--- not_after =, failure = why it cannot be read }, the last four where they are known.
+-- not_after =, created =, failure = why it cannot be read }, the last five where they are known.
 
 local access = require "iflow.service.relay.access"
 local core = require "iflow.core"
 local hardware = require "iflow.hardware"
+local moments = require "iflow.cli.moment"
 local tls = require "iflow.service.relay.tls"
 
 local sources = {}
@@ -49,18 +50,26 @@ local function authorities(kind, path)
   return entry
 end
 
+-- Seconds since 1970 of a service key's createdate, "2026-05-04T08:15:30.123Z"; nil for others.
+local function instant(text)
+  local date = type(text) == "string" and text:gsub("%.%d+", "")
+  return date and date:find "Z$" and moments.parse(date) or nil
+end
+
 local function entries_of_tenant(tenant, prefix)
   local o, list = tenant.options, {}
   local key = { kind = prefix .. "service key", files = files(o.service_key),
     path = type(o.service_key) == "string" and o.service_key or nil }
-  key.subject = tenant.service_key.client_id
-  if tenant.identity and not o.cert and not o.identity then of_leaf(key, tenant.identity) end
+  key.subject, key.created = tenant.service_key.client_id, instant(tenant.service_key.created)
+  local own = o.cert or o.cert_pem or o.identity
+  if tenant.identity and not own then of_leaf(key, tenant.identity) end
   list[1] = key
-  if o.cert or o.identity then
+  if own then
     list[2] = of_leaf({ kind = prefix .. "client certificate", path = o.cert,
       files = files(o.cert, o.key, o.pass_file) }, tenant.identity)
   end
-  if o.cacert then list[#list + 1] = authorities(prefix .. "trusted authorities", o.cacert) end
+  local trusted = o.cacert or o.trust
+  if trusted then list[#list + 1] = authorities(prefix .. "trusted authorities", trusted) end
   return list
 end
 
