@@ -9,6 +9,7 @@ $ iflow --help
 >   call                        make one call to an integration flow
 > …
 >   token                       print an access token
+>   trust                       keep the roots that a sender trusts
 > 
 > iflow COMMAND --help tells about one command. The variable in brackets gives the same as its
 > option.

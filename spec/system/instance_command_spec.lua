@@ -43,10 +43,13 @@ describe("iflow instance", function()
     return env
   end
 
+  -- Whether the list has the first instance; other tests, in any order, have made more.
   local function names(result)
     assert.equal(0, result.code, result.err)
     local list = {}
-    for i, one in ipairs(json.decode(result.out)) do list[i] = one.name end
+    for _, one in ipairs(json.decode(result.out)) do
+      if one.name == "orders" then list[#list + 1] = one.name end
+    end
     return list
   end
 
