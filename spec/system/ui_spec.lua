@@ -454,6 +454,14 @@ describe("iflow serve --ui", function()
     end
   end))
 
+  it("says that its port is taken", with_page(function(page, service)
+    local other <close> = serve.place()
+    other:script("orders.lua", SCRIPT)
+    assert.equal("system.failed", (other:fails("serve", "orders.lua", "--ui", page.address)))
+    assert.is_true(service:alive())
+    assert.is_nil(other.dir:read "outbox.db-ui")
+  end))
+
   it("is off without the option", async(function()
     local place <close> = serve.place()
     place:script("orders.lua", SCRIPT)

@@ -8,7 +8,6 @@ local new_control = require "iflow.service.control"
 local new_reloads = require "iflow.cli.reloading"
 local new_systemd = require "iflow.service.systemd"
 local new_semaphore = require "iflow.semaphore"
-local new_ui = require "iflow.service.ui"
 local new_waiters = require "iflow.waiters"
 local outboxes = require "iflow.cli.outbox"
 local registry = require "iflow.registry"
@@ -104,6 +103,7 @@ end
 -- The page for a browser, when it is asked for.
 local function open_page(args, running)
   if not args.ui then return true end
+  local new_ui = require "iflow.service.ui" -- here, since others do without it
   local err
   running.ui, err = new_ui { service = running.service, outbox = running.path, host = args.ui.host,
     port = args.ui.port, exposition = running.control.exposition }

@@ -139,9 +139,9 @@ tr.log td { padding: .2rem .6rem; }
 assets.script = [[
 "use strict";
 (() => {
-  const parts = document.querySelectorAll("[data-refresh]");
-  if (parts.length === 0) return;
-  const seconds = Math.min(...[...parts].map(part => Number(part.dataset.refresh)));
+  const parts = () => [...document.querySelectorAll("[data-refresh]")];
+  if (parts().length === 0) return;
+  const seconds = () => Math.min(...parts().map(part => Number(part.dataset.refresh)));
   const told = document.getElementById("refreshed");
   const busy = () => {
     const at = document.activeElement;
@@ -155,7 +155,7 @@ assets.script = [[
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (fresh.body.dataset.page !== document.body.dataset.page) return location.reload();
     if (busy()) return;
-    for (const part of document.querySelectorAll("[data-refresh]")) {
+    for (const part of parts()) {
       const other = fresh.getElementById(part.id);
       if (other && other.innerHTML !== part.innerHTML) part.replaceWith(document.adoptNode(other));
     }
@@ -168,7 +168,7 @@ assets.script = [[
       if (told) told.textContent = "The service does not answer; what you see is old.";
     }
     again();
-  }, seconds * 1000);
+  }, seconds() * 1000);
   again();
 })();
 ]]

@@ -1,9 +1,12 @@
 --- The messages of the outbox, page by page. Internal.
 
+local core = require "iflow.core"
 local form = require "iflow.service.ui.form"
 local layout = require "iflow.service.ui.layout"
 
-local PAGE = 50 -- messages
+local PAGE = 50    -- messages
+local REFRESH = 3  -- seconds, and at least so many times as long as it took: a search that reads
+local SHARE = 50   -- a million messages is not repeated all the time
 
 -- As the tabs show them: in the query, to a reader, of the outbox (nil: all).
 local TABS = {
@@ -28,7 +31,7 @@ value="{{ state }}">
 <div><label for="sender">Sender</label><input id="sender" name="sender" value="{{ sender }}"></div>
 <div><label for="id">Id or number</label><input id="id" name="id" value="{{ id }}"></div>
 <button>Show</button></form>
-<section id="list" data-refresh="3" aria-label="Messages">
+<section id="list" data-refresh="{{ refresh }}" aria-label="Messages">
 {% if #rows > 0 then %}<div class="scroll"><table><thead><tr>
 <th scope="col" class="n">Number</th>
 <th scope="col">State</th><th scope="col">Sender</th><th scope="col">Id</th><th scope="col">Accepted
@@ -87,7 +90,7 @@ local function usable(text) return text == nil or #text <= 512 and not text:find
 --- GET /messages?state=&sender=&id=&after=
 return function(ui, req, query)
   local tab = tab_of(query.state)
-  local rows = {}
+  local rows, began = {}, core.task.monotonic()
   if usable(query.sender) and usable(query.id) then rows = list_of(ui.service.box, query, tab) end
   local next_page
   if #rows > PAGE then
@@ -95,7 +98,9 @@ return function(ui, req, query)
     next_page = "/messages" .. form.query { state = tab[1], sender = query.sender or "",
       id = query.id or "", after = rows[PAGE].number }
   end
+  local refresh = math.max(REFRESH, math.ceil((core.task.monotonic() - began) * SHARE))
   ui:page(req, 200, { name = "messages", title = "Messages", body = page { rows = rows,
+    refresh = refresh,
     tabs = tabs_of(query, tab), state = tab[1], sender = query.sender, id = query.id,
     notice = NOTICES[query.done or ""], next_page = next_page,
     first = query.after and "/messages" .. form.query { state = tab[1],
