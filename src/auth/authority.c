@@ -41,6 +41,26 @@ int ifl_authority_keypair(EVP_PKEY **out, const char *type, int bits, iflow_erro
   return 0;
 }
 
+/* The two mistakes that people make, in plain words. */
+static int subject_refused(iflow_error *err, const char *field, const char *value)
+{
+  const int reason = ERR_GET_REASON(ERR_peek_last_error());
+
+  if (OBJ_txt2nid(field) == NID_undef) {
+    ERR_clear_error();
+    return ifl_fail(err, IFLOW_EINVAL,
+                    "the subject field '%.60s' is unknown; CN, OU, O, L, ST and C are usual",
+                    field);
+  }
+  if (reason == ASN1_R_STRING_TOO_LONG || reason == ASN1_R_STRING_TOO_SHORT) {
+    ERR_clear_error();
+    return ifl_fail(err, IFLOW_EINVAL, "the value '%.100s' of the subject field %.60s is too %s%s",
+                    value, field, reason == ASN1_R_STRING_TOO_LONG ? "long" : "short",
+                    strcmp(field, "C") == 0 ? ": a country has two letters" : "");
+  }
+  return fail_ssl(err, IFLOW_EINVAL, "a field of the subject is not possible");
+}
+
 int ifl_authority_subject(X509_NAME *name, const char *const *subject, iflow_error *err)
 {
   for (; subject != NULL && subject[0] != NULL; subject += 2) {
@@ -48,7 +68,7 @@ int ifl_authority_subject(X509_NAME *name, const char *const *subject, iflow_err
     if (value == NULL)
       return ifl_fail(err, IFLOW_EINVAL, "subject field %s has no value", subject[0]);
     if (!X509_NAME_add_entry_by_txt(name, subject[0], MBSTRING_UTF8, value, -1, -1, 0))
-      return fail_ssl(err, IFLOW_EINVAL, "a field of the subject is not possible");
+      return subject_refused(err, subject[0], subject[1]);
   }
   return 0;
 }

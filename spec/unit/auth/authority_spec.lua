@@ -118,6 +118,15 @@ describe("authority.issue", function()
       describe_certificate(pem), 1, true)
   end)
 
+  it("names the field of a subject that is not possible", function()
+    for _, case in ipairs { { "FOO", "x" }, { "C", "Deutschland" }, { "C", "D" },
+                            { "CN", ("x"):rep(65) } } do
+      local pem, err = authority.issue { key = ec, subject = { case } }
+      assert.same({ nil, "usage.invalid" }, { pem, err.code })
+      assert.truthy(err.message:find(case[1], 1, true))
+    end
+  end)
+
   it("writes alternative names as they are, a comma adds none", function()
     local text = describe_certificate(assert(authority.issue { key = ec, server_auth = true,
       subject = { { "CN", "x" } }, sans = { "DNS:*.it.localhost", "IP:127.0.0.1", "IP:::1",
