@@ -6,7 +6,8 @@
 -- as the third argument: from when it puts a function `stop` there, SIGINT and SIGTERM call that
 -- (with the signal's name, in a task of its own) instead of cancelling what runs; a function
 -- `reload` there is called by SIGHUP, which ends nothing (reload_asked: it came before); limit and
--- memory are the host's (src/host/limits.h).
+-- memory are the host's (src/host/limits.h). when_stopped(out), if there is one, is called after a
+-- signal has ended the command: to say what goes on elsewhere.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local help = require "iflow.cli.help"
@@ -182,7 +183,10 @@ local function run_command(command, args, out, host)
   local stopped_by, ended, ok, code, err = run_until_signal(function()
     return command.run(args, out, control)
   end, host, control)
-  if stopped_by then return stopped_by end
+  if stopped_by then
+    if command.when_stopped then command.when_stopped(out) end
+    return stopped_by
+  end
   if not ended then return out:fail(as_error(ok, command)) end
   if not ok then return out:fail(as_error(code, command)) end
   if err then return out:fail(as_error(err, command)) end

@@ -24,7 +24,7 @@ $ iflow instance key create orders secret --sandbox sb -o secret.json
 $ iflow instance list --sandbox sb
 > instance  plan              space       state             keys
 > empty     api               acme / dev  create succeeded  -
-> orders    integration-flow  acme / dev  create succeeded  own secret
+> orders    integration-flow  acme / dev  create succeeded  own, secret
 $ iflow instance key list orders --sandbox sb
 > key     type      client id  …valid until  …created  …state
 > own     external  sb-…|it-rt-acme-dev!b815  20…Z  20…Z  create succeeded
@@ -42,7 +42,7 @@ $ iflow instance show orders --sandbox sb
 >   redirect-uris   -
 >   roles           ESBMessaging.send
 >   token-validity  7200
->   keys            own secret
+>   keys            own, secret
 $ iflow instance key get orders secret --sandbox sb -o - | cmp - secret.json
 $ iflow instance key get orders secret --sandbox sb -o secret.json
 ! iflow instance key get: file.exists: 'secret.json' exists already

@@ -142,6 +142,37 @@ describe("iflow instance", function()
                  (oauth.certificate:gsub("%s", "")))
   end)
 
+  it("warns of a certificate that the load balancer would refuse", function()
+    local key = assert(core.authority.keypair { type = "ec" })
+    local function warned(name, options)
+      options.subject, options.key = { { "CN", name } }, key
+      local path = dir:write(name .. ".pem", assert(core.authority.issue(options)))
+      local result = plain("key", "create", "orders", name, "--type", "external", "--x509", path,
+                           "--sandbox", sb, "-o", dir:file(name .. ".json"))
+      assert.equal(0, result.code, result.err)
+      return result.err:find("clientAuth", 1, true) ~= nil
+    end
+    assert.is_true(warned("no-usage", {}))
+    assert.is_false(warned("for-clients", { client_auth = true }))
+  end)
+
+  it("says when it is interrupted that the platform is not", function()
+    local function job_time(text)
+      process.run { process.iflow, "sandbox", "settings", "--dir", sb, "cf_job_time=" .. text }
+    end
+    job_time "600"
+    local running = process.start { process.iflow, "instance", "create", "later", "--sandbox", sb }
+    process.wait_for("the instance that is made", function()
+      local list = json.decode(plain("list", "--sandbox", sb, "--json").out)
+      for _, one in ipairs(list) do if one.name == "later" then return true end end
+    end)
+    running:signal "INT"
+    local ended = running:wait()
+    job_time "0"
+    assert.equal(130, ended.code)
+    assert.truthy(ended.err:find("iflow instance list", 1, true))
+  end)
+
   it("sends parameters of a file as they are", function()
     dir:write("role.json", '{"roles":["ESBMessaging.send"],"token-validity":4000}')
     local result = plain("create", "from-file", "--parameters", dir:file "role.json", "--sandbox",

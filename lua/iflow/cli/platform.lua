@@ -114,6 +114,13 @@ function platform.run(fn, prepare)
   end
 end
 
+--- For commands that change something: a signal ends the command, not what the platform does.
+function platform.when_stopped(out)
+  if core.file.is_terminal(2) then io.stderr:write("\r\27[K") end
+  out:note(out.name .. ": interrupted; what the platform was asked for may still be done: look "
+    .. "with iflow instance list")
+end
+
 --- Shows what the platform, or a check of ours, has to say beside the result.
 function platform.warn(out, warnings)
   for _, text in ipairs(warnings) do out:warn(text) end

@@ -12,6 +12,7 @@ return {
   summary = "create a service instance",
   arguments = { { "name", help = "its name, best at most 32 of A-Z a-z 0-9 . _ -" } },
   options = platform.with(rows),
+  when_stopped = platform.when_stopped,
   run = platform.run(function(cf, args, out, options)
     options.plan = args.plan
     local instance, warnings = cf:create_instance(options)

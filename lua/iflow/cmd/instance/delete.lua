@@ -22,6 +22,7 @@ return {
     { "--force", flag = true, env = false, help = "with its keys" },
     platform.wait_option,
   },
+  when_stopped = platform.when_stopped,
   run = platform.run(function(cf, args, out, job)
     local ok, err = check_keys(cf, args)
     if ok then ok, err = cf:delete_instance(args.name, job) end

@@ -28,7 +28,7 @@ local function doubts(certificate, out)
   local now = os.time()
   if certificate.not_after < now then out:warn "the certificate has expired" end
   if certificate.not_before > now then out:warn "the certificate is not valid yet" end
-  local can_log_on = #certificate.eku == 0
+  local can_log_on = false
   for _, use in ipairs(certificate.eku) do
     can_log_on = can_log_on or use == "clientAuth"
   end
@@ -119,5 +119,6 @@ return {
   arguments = { { "name", help = "the service instance" },
                 { "keyname", help = "the key's name, at most 32 characters" } },
   options = platform.with(rows),
+  when_stopped = platform.when_stopped,
   run = platform.run(create, options_of),
 }

@@ -8,6 +8,7 @@ return {
     .. "expire.",
   arguments = { { "name", help = "the service instance" }, { "keyname", help = "the key" } },
   options = platform.with { platform.wait_option },
+  when_stopped = platform.when_stopped,
   run = platform.run(function(cf, args, out, job)
     local ok, err = cf:delete_key(args.name, args.keyname, job)
     if not ok then return nil, err end

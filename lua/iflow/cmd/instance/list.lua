@@ -5,7 +5,7 @@ local platform = require "iflow.cli.platform"
 local function names_of(keys)
   local names = {}
   for i, key in ipairs(keys) do names[i] = key.name end
-  return names[1] and table.concat(names, " ") or nil
+  return names[1] and table.concat(names, ", ") or nil
 end
 
 -- "create succeeded", as the cf CLI shows it.

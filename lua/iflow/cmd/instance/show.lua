@@ -36,7 +36,7 @@ local function print(out, instance)
   end
   local names = {}
   for i, key in ipairs(instance.keys) do names[i] = key.name end
-  rows[#rows + 1] = { "keys", names[1] and table.concat(names, " ") or "none" }
+  rows[#rows + 1] = { "keys", names[1] and table.concat(names, ", ") or "none" }
   out:print(instance.name)
   certificates.print(out, rows, "  ")
 end

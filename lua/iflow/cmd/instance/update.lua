@@ -13,6 +13,7 @@ return {
     .. "take up to one hour to become effective.",
   arguments = { { "name", help = "the service instance" } },
   options = platform.with(rows),
+  when_stopped = platform.when_stopped,
   run = platform.run(function(cf, args, out, options)
     options.new_name = args.new_name
     local instance, warnings = cf:update_instance(options)
