@@ -23,6 +23,8 @@ $ iflow tenant endpoints ORD --service-key api.json --cacert sb/ca.pem --json
 > {"endpoints":[{…"flow":"orders"…"url":"https://…/http/orders"…}],"without":[]}
 $ iflow tenant endpoints invoices --service-key api.json --cacert sb/ca.pem
 ! no endpoint has 'invoices' in its name or URL; there is 1
+$ iflow tenant endpoints --protocol rest --service-key api.json --cacert sb/ca.pem
+! no endpoint has the protocol 'rest' (REST, SOAP, ODATAV2, AS2, AS4, in capitals)
 $ iflow tenant logs --service-key api.json --cacert sb/ca.pem
 > started  …message id  …flow    status     took  application id
 > 20…  A…  orders  FAILED     …  PO-2

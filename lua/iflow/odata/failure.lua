@@ -118,7 +118,8 @@ function failure.of(err, about)
   if about.is_read then settle(copy) end
   local text = failure.text(err.body)
   local row = limits.row(about.set)
-  copy.message = "the tenant's API: " .. (text and with_text(err.message, text) or err.message)
+  copy.message = "the tenant's API: " .. (text and with_text(err.message, text)
+    or err.message:gsub("no role fits the sender channel", "no role fits"))
   copy.hint = hint_of(copy, { role = row.role or "of its task", row = row,
     client_id = about.client_id }, text)
   copy.said = text

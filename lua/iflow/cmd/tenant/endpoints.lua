@@ -53,6 +53,9 @@ local function print_notes(out, found, args)
   if #found.chosen == 0 and found.total > 0 and args.name then
     out:note(("no endpoint has '%s' in its name or URL; there %s %d"):format(
       shared.text(args.name), found.total == 1 and "is" or "are", found.total))
+  elseif found.total == 0 and args.protocol then
+    out:note(("no endpoint has the protocol '%s' (REST, SOAP, ODATAV2, AS2, AS4, in capitals)")
+      :format(shared.text(args.protocol)))
   elseif found.total == 0 then
     out:note "no endpoint is shown; one appears 30 s to some minutes after its flow has started"
   end
