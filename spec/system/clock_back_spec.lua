@@ -1,5 +1,5 @@
 -- A wall clock that is set back by hours under a running service: what waits for its next attempt
--- does not wait for hours. In stock builds only: a sanitizer wants to be the first that is preloaded.
+-- does not wait for hours. In stock builds only: a sanitizer wants to be preloaded first.
 local async = require "spec.support.async"
 local process = require "spec.support.process"
 local serve = require "spec.support.serve"
