@@ -111,6 +111,25 @@ describe("iflow cert check", function()
     assert.same({ "fine", 0 }, complete(leaf .. middle .. root))
   end)
 
+  it("tells a key that SAP made from one of your own beside a service key", function()
+    local leaf = issue { issuer = root, client_auth = true, not_after = os.time() + 5 * DAY }
+    local function key_file(name, private)
+      return dir:write(name, core.json.encode { oauth = { clientid = "c", certificate = leaf,
+        key = private, tokenurl = "https://t.example.com/oauth/token",
+        url = "https://r.example.com" } })
+    end
+    local made = json("check", key_file("made.json", keys.leaf:private_pem()), "--json")
+    assert.same({ "fine", true }, { verdicts(made)["token server"], made.token })
+    for _, finding in ipairs(made.findings) do
+      if finding.name == "dates" then
+        assert.truthy(finding.next_step:find("iflow instance key create", 1, true))
+      end
+    end
+    local own = json("check", key_file("own.json"), "--key", dir:file "key.pem", "--cacert",
+                     dir:file "root.pem", "--json")
+    assert.same({ "warning", "fine" }, { verdicts(own)["token server"], verdicts(own).key })
+  end)
+
   it("names the file of authorities that holds none", function()
     local path = dir:write("leaf.pem", issue { issuer = root, client_auth = true })
     local document, code = json("check", path, "--cacert", dir:write("no.pem", "no"), "--json")

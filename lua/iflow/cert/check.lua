@@ -97,7 +97,8 @@ local function lacking(chain, way)
   return intermediate
 end
 
-local function check_complete(found, way, chain)
+-- alone: the file is a service key, which takes an external certificate without its chain.
+local function check_complete(found, way, chain, alone)
   local leaf, gap = way.reached[1], lacking(chain, way)
   if leaf.self_signed then
     found:add("complete", "failed", "the certificate is self-signed, SAP accepts none of these",
@@ -114,7 +115,8 @@ local function check_complete(found, way, chain)
       "get that root from its authority, compare the fingerprint, and give it with --cacert")
   else
     found:add("complete", "failed", ("the issuer '%s' is neither in the file nor among the roots "
-      .. "of this system"):format(way.missing), "add the intermediate certificates to the file: "
+      .. "of this system"):format(way.missing), (alone and "check the file that is sent, a service "
+      .. "key takes no chain: " or "add the intermediate certificates to the file: ")
       .. "the load balancer stores roots only; a root of your own is given with --cacert")
   end
 end
@@ -129,7 +131,10 @@ local function look_at_dates(chain, at)
   return first, bad
 end
 
-local function check_dates(found, report, chain, at)
+local new_key = "create a new service key, switch to it, delete the old one: BTP cockpit, or "
+  .. "iflow instance key create"
+
+local function check_dates(found, report, chain, at, made)
   local first, bad = look_at_dates(chain, at)
   report.days_left = (first.not_after - at) // DAY
   report.expired = bad ~= nil
@@ -138,11 +143,11 @@ local function check_dates(found, report, chain, at)
       date(bad.not_before)), "look at this machine's clock, or wait")
   elseif bad then
     found:add("dates", "failed", ("'%s' expired at %s"):format(bad.subject, date(bad.not_after)),
-      "renew it; of a service key: create a new key in the BTP cockpit, switch, delete the old one")
+      made and new_key or "renew it: new pair, registered at SAP, then switched to")
   elseif report.days_left < WARN_DAYS then
     found:add("dates", "warning", ("'%s' ends at %s, %s left"):format(first.subject,
-      date(first.not_after), count(report.days_left, "day")), "renew it before it ends: new pair, "
-      .. "registered at SAP first, then switched to")
+      date(first.not_after), count(report.days_left, "day")), made and new_key
+      or "renew it before it ends: new pair, registered at SAP first, then switched to")
   else
     found:add("dates", "fine", ("until %s, %s left"):format(date(first.not_after),
       count(report.days_left, "day")))
@@ -193,7 +198,8 @@ local function accepted(way, name)
   return nil
 end
 
-local function check_load_balancer(found, way)
+-- made: of a certificate that SAP made, nothing can be chosen.
+local function check_load_balancer(found, way, made)
   local ok = accepted(way, "load_balancer")
   if ok then
     found:add("load balancer", "fine", "in the list: " .. way.load_balancer.subject)
@@ -203,7 +209,7 @@ local function check_load_balancer(found, way)
   else
     found:add("load balancer", ok == nil and "unknown" or "warning", not_reached(way),
       ok == nil and "complete the chain, see above"
-        or "have a certificate issued under a root of: iflow cert roots")
+        or not made and "have a certificate issued under a root of: iflow cert roots" or nil)
   end
   return ok
 end
@@ -261,7 +267,7 @@ local function judge(report, balancer, token, made)
 end
 
 local function check_use(found, report, way, made)
-  local balancer = check_load_balancer(found, way)
+  local balancer = check_load_balancer(found, way, made)
   local token = check_token_server(found, way, made)
   local words = judge(report, balancer, token, made)
   found:add("use", words[1], words[2], words[3])
@@ -323,10 +329,12 @@ return function(options)
   local report = { certificates = chain }
   check_key(found, info)
   check_order(found, info)
-  check_complete(found, way, chain)
-  check_dates(found, report, with_root(chain, way), at)
+  local in_key = info.format == "service key"
+  local made = in_key and info.key_matches and not options.key -- SAP gives its own key with it
+  check_complete(found, way, chain, in_key)
+  check_dates(found, report, with_root(chain, way), at, made)
   check_usage(found, way, texts, at)
-  check_use(found, report, way, info.format == "service key" and info.key_matches)
+  check_use(found, report, way, made)
   report.findings, report.verdict = setmetatable(found, nil), worst(found)
   return report
 end
