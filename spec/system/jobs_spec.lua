@@ -92,7 +92,8 @@ describe("jobs of a service", function()
       local _, ended = service:log():gsub("has ended [^\n]*job=spawns", "")
       return failed >= 2 and ended >= 2
     end)
-    assert.is_truthy(service:log():find "error serve:       a task of a script failed: [^\n]*a child\n")
+    assert.is_truthy(service:log()
+      :find "error serve:       a task of a script failed: [^\n]*a child\n")
     assert.is_nil(service:log():find "another child")
     local _, status = service:get "/ready"
     assert.same({ "every", "raises", "failed" }, { status.triggers[1].kind,

@@ -30,7 +30,8 @@ local function start_tenant(dir)
   helper.options = {}
   for _, type in ipairs { "secret", "certificate" } do
     local path = dir:file(type .. ".json")
-    command("instance", "key", "create", "orders", type, "--type", type, "--sandbox", home, "-o", path)
+    command("instance", "key", "create", "orders", type, "--type", type, "--sandbox", home, "-o",
+      path)
     helper.options[type] = {
       service_key = path, cacert = home .. "/ca.pem", token_cache = dir:file(type .. "-cache"),
       connect_timeout = 2, timeout = 3, stall_timeout = 2, queue_timeout = 2,
