@@ -193,7 +193,9 @@ static void in_doubt(struct ifl_verdict *v, const struct ifl_ending *end, const 
   v->outcome = IFL_IN_DOUBT;
   say(v, end, IFLOW_EINDOUBT, what, more);
   if (v->message_id[0] != '\0')
-    ifl_hint(&v->err, "look up MessageProcessingLogs('%s') before the message is sent again",
+    ifl_hint(&v->err,
+             "look up its message processing log before the message is sent again: iflow tenant "
+             "log %s",
              v->message_id);
 }
 
@@ -217,8 +219,11 @@ static void from_flow(struct ifl_verdict *v, const struct ifl_ending *end)
     return;
   }
   answered(v, end, end->status == 500 ? IFLOW_EFLOWFAILED : IFLOW_EREJECTED);
-  ifl_hint(&v->err, "the flow ran and answered this: look up MessageProcessingLogs('%s')",
-           v->message_id);
+  ifl_hint(
+      &v->err,
+      "the flow ran and answered this; its message processing log tells more: iflow tenant log "
+      "%s",
+      v->message_id);
 }
 
 static void by_status(struct ifl_verdict *v, const struct ifl_ending *end)
