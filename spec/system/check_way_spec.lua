@@ -119,6 +119,15 @@ describe("iflow check names, of the server's TLS:", function()
     assert.truthy(result.next_step:find("iflow cert fetch", 1, true))
   end))
 
+  it("nothing, when its root is trusted beside the system's", with(function(land)
+    local options = land:tenant_options("secret", { trust = land.cacert })
+    options.cacert = nil
+    local report = doctor.run(land, nil, { to = "/http/orders" }, options)
+    assert.equal("fine", doctor.step(report, "tls")[1].verdict)
+    assert.equal("fine", doctor.step(report, "runtime")[1].verdict)
+    assert.equal(0, report.exit_code)
+  end))
+
   for fault, cause in pairs { expired = "server_expired", ["wrong-name"] = "wrong_name" } do
     it("a certificate that is " .. fault, with(function(land, first)
       assert(land.sb:fault("runtime:certificate=" .. fault))
@@ -246,7 +255,8 @@ describe("iflow check names, of the token server:", function()
 
   it("too many requests, a server that is down, a page instead of a token", with(
     function(land, first)
-      for fault, cause in pairs { ["429=0s"] = "token_limit", html = "no_token_answer" } do
+      for fault, cause in pairs { ["429=0s"] = "token_limit", html = "no_token_answer",
+                                  ["500"] = "token_server_down", ["503"] = "token_server_down", } do
         land.sb:clear_faults()
         assert(land.sb:fault("token:" .. fault))
         assert.equal(cause, first("secret")[2])

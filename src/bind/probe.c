@@ -168,7 +168,8 @@ static int f_tls(lua_State *L)
   static const char *const keys[] = { "host",     "port",          "server_name",
                                       "proxy",    "proxy_userpwd", "timeout",
                                       "identity", "cacert",        "connect_timeout",
-                                      "min_tls",  "max_tls",       NULL };
+                                      "min_tls",  "max_tls",       "beside_system",
+                                      NULL };
   struct ifl_probe_target to = { 0 };
   ifl_checkkeys(L, 1, keys);
   lua_settop(L, 1);

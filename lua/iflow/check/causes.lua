@@ -275,7 +275,8 @@ end
 function causes.add_root(host, port, cacert)
   return ("iflow cert fetch %s%s shows the chain (or %s, host %s, without Validate Server "
     .. "Certificate Required, Download); compare its SHA-256 with what the host's operator says, "
-    .. "then %s"):format(host, port == 443 and "" or ":" .. port, TEST, host,
+    .. "then %s"):format(host:find(":", 1, true) and "[" .. host .. "]" or host,
+    port == 443 and "" or ":" .. port, TEST, host,
     cacert and "add the root to " .. cacert or "give the root's file with --cacert")
 end
 

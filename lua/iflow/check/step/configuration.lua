@@ -17,7 +17,8 @@ end
 local function add_files(found, tenant)
   local options = tenant.options
   for _, path in ipairs(tenant.paths) do
-    local secret = path ~= options.cacert and not (path == options.cert and options.key)
+    local secret = path ~= options.cacert and path ~= options.trust
+      and not (path == options.cert and options.key)
     if secret and is_open(path) then
       found[#found + 1] = { verdict = "warning", cause = "readable_by_others",
         evidence = ("others can read %s"):format(path), next_step = "chmod 600 " .. path }
