@@ -202,7 +202,8 @@ return {
   commands = { start, stop, deploy, require "iflow.cmd.sandbox.undeploy",
                require "iflow.cmd.sandbox.log", require "iflow.cmd.sandbox.role",
                require "iflow.cmd.sandbox.trust", require "iflow.cmd.sandbox.settings",
-               require "iflow.cmd.sandbox.rotate", require "iflow.cmd.sandbox.worker",
+               require "iflow.cmd.sandbox.rotate", require "iflow.cmd.sandbox.root",
+               require "iflow.cmd.sandbox.worker",
                require "iflow.cmd.sandbox.cf_user",
                (require "iflow.cmd.sandbox.fault") }, -- one value of the two
 }

@@ -196,7 +196,7 @@ end
 --- Opens the listeners of tenant on consecutive ports from base on, or on free ones when base is 0,
 --- and fills in the ports of tenant.addresses. identity: the server certificate.
 function hosts.open(tenant, identity, base)
-  local self = setmetatable({ tenant = tenant, identity = identity, fingerprints = {},
+  local self = setmetatable({ tenant = tenant, identity = identity, shown = {}, fingerprints = {},
                               fingerprint_count = 0,
                               tasks = setmetatable({}, { __mode = "k" }) }, hosts)
   self.deadlines = deadlines.new(tenant.settings.balancer_timeout, function(item)
@@ -242,8 +242,20 @@ end
 function hosts:show_certificate(kind, identity)
   local server = self.servers[kind]
   local ok, err = server:set_identity(identity or self.identity)
-  if ok then server:recycle() end
-  return ok, err
+  if not ok then return nil, err end
+  server:recycle()
+  self.shown[kind] = identity
+  return true
+end
+
+--- Shows that certificate from now on at all hosts, but where show_certificate shows another one.
+function hosts:renew_certificate(identity)
+  self.identity = identity
+  for kind in pairs(self.servers) do
+    local ok, err = self:show_certificate(kind, self.shown[kind])
+    if not ok then return nil, err end
+  end
+  return true
 end
 
 --- Lets open requests end, then cuts them and cancels what still runs for them. Waits.

@@ -152,7 +152,7 @@ local function publish(self)
   end
   local ok, err = self.state:save()
   for _, file in ipairs {
-    { "ca.pem", self.authority.root.pem, "0644" },
+    { "ca.pem", self.authority.server_root.pem, "0644" },
     { "endpoints.json", text(self.endpoints), "0644" },
     { "cf.json", text(self.platform:logon()), "0600" },
     { "sandbox.pid", core.process.pid() .. "\n", "0644" },
