@@ -25,7 +25,8 @@
 --                it is in a file: functions of the message see { file = path }, or use msg:text()
 --   api_key_file path of a file, private to its owner, with the key that clients show as X-API-Key
 --                or "Authorization: Bearer KEY"; or a list of such paths, each key will do
---   cert, key, pass_file    certificate, key and its passphrase file: makes it HTTPS
+--   cert, key, pass_file    certificate, key and its passphrase file: makes it HTTPS; also by
+--                systemd's credentials, variables or commands, as of iflow.tenant
 --   client_ca    PEM file: clients must show a certificate that leads to one of these
 --   subjects     the certificates' subjects that are let in, as `iflow cert show` prints them
 --   origins      web pages that may post, "https://intranet.example"; others are refused (403)

@@ -130,6 +130,23 @@ describe("iflow cert check", function()
     assert.same({ "warning", "fine" }, { verdicts(own)["token server"], verdicts(own).key })
   end)
 
+  it("takes certificate, key and passphrase from elsewhere", function()
+    local leaf = dir:write("leaf.pem", issue { issuer = root, client_auth = true })
+    local pass, locked = dir:write("pass", "open sesame\n"), dir:file "locked.key"
+    assert(process.run { "openssl", "pkcs8", "-topk8", "-in", dir:file "key.pem", "-out", locked,
+      "-passout", "file:" .. pass }.code == 0)
+    local function cat(path) return "command:cat " .. process.quote(path) end
+    for _, words in ipairs {
+      { cat(leaf), "--key", dir:file "key.pem" },
+      { leaf, "--key", cat(dir:file "key.pem") },
+      { cat(leaf), "--key", cat(locked), "--pass-file", cat(pass) },
+    } do
+      words[#words + 1] = "--json"
+      assert.equal("fine", verdicts(json("check", table.unpack(words))).key)
+    end
+    assert.equal(2, iflow("check", leaf, "--key", "credential:none").code)
+  end)
+
   it("names the file of authorities that holds none", function()
     local path = dir:write("leaf.pem", issue { issuer = root, client_auth = true })
     local document, code = json("check", path, "--cacert", dir:write("no.pem", "no"), "--json")

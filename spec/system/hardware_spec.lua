@@ -73,6 +73,23 @@ describe("a key in hardware #stock", function()
     stop()
   end))
 
+  it("is compared with its certificate", async(function()
+    start()
+    local other = home:authority():issue { name = "other", usage = "clientAuth" }
+    for _, case in ipairs { { key.cert, "fine" }, { other.cert, "failed" } } do
+      local run = iflow("cert", "check", "--json", case[1], "--key", NAME, "--pass-file", pin_file)
+      local report = core.json.decode(run.out)
+      assert.is_truthy(report and report.findings, run.out .. run.err)
+      local verdict
+      for _, finding in ipairs(report.findings) do
+        if finding.name == "key" then verdict = finding.verdict end
+      end
+      assert.equal(case[2], verdict)
+    end
+    assert.equal(2, iflow("cert", "check", NAME, "--key", NAME, "--pass-file", pin_file).code)
+    stop()
+  end))
+
   it("is told when it cannot be used", async(function()
     start()
     local wrong = home.dir:write("wrong", "000000\n")

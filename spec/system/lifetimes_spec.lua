@@ -234,5 +234,5 @@ describe("a service under load", function()
     assert.same({ accepted, 0, 0, 0 },
       { total.delivered, total.rejected, total.in_doubt, total.open })
     assert.same({ accepted, 0 }, { s:log() })
-  end))
+  end, { limit = 900 }))
 end)

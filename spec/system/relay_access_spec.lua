@@ -89,6 +89,32 @@ describe("a relay with TLS", function()
     assert.is_nil((place:post {}))
   end))
 
+  it("takes certificate and key from elsewhere", async(function()
+    local dir <close> = process.tempdir()
+    local made = files(dir)
+    local pass = dir:write("pass", "open sesame\n")
+    local locked = dir:file "locked.key"
+    assert(process.run { "openssl", "pkcs8", "-topk8", "-in", made.server.key, "-out", locked,
+      "-passout", "file:" .. pass }.code == 0)
+    local function cat(path) return "command:cat " .. process.quote(path) end
+    for _, wanted in ipairs {
+      { cert = cat(made.server.cert), key = made.server.key },
+      { cert = made.server.cert, key = cat(made.server.key) },
+      { cert = made.server.cert, key = cat(locked), pass_file = cat(pass) },
+    } do
+      local place <close> = relay.open { relay = wanted }
+      assert.equal("202", curl(place, made))
+    end
+    for _, name in ipairs { "cert", "key", "pass_file" } do
+      local wanted = { cert = made.server.cert, key = made.server.key }
+      wanted[name] = "credential:none"
+      local place <close> = relay.open { relay = wanted, stopped = true }
+      local started, err = place.service:start()
+      assert.is_nil(started)
+      assert.equal("usage.invalid", err.code)
+    end
+  end))
+
   it("lets in clients whose certificate its authority made for clients", async(function()
     local dir <close> = process.tempdir()
     local made, stranger = files(dir), pki.authority(dir, "Stranger")

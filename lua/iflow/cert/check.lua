@@ -1,7 +1,8 @@
 -- check.lua -- whether SAP would accept a client certificate, as far as its files can tell: rule by
 -- rule (sap-reference 3.1 to 3.5), each with the evidence and the next step.
 --
---   check { cert = path | bytes | info of cert.read, key = path, pass_file =, passphrase =,
+--   check { cert = path | bytes | info of cert.read, key = path, pass_file =, passphrase =, (cert,
+--           key and pass_file also as lua/iflow/source.lua names them, key as hardware.lua does)
 --           at = epoch (now), roots = lists of iflow.roots, known = PEM texts of further
 --           authorities, directory = hashed directory of roots (the system's) }
 --     -> { findings = { { name =, verdict =, evidence =, next_step = } … }, verdict =, days_left =,
@@ -14,9 +15,12 @@
 local authorities = require "iflow.cert.authorities"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local hardware = require "iflow.hardware"
+local source = require "iflow.source"
 
 local DAY = 24 * 3600
 local WARN_DAYS = 30
+local FILE_MAX = 1 << 20 -- bytes of a certificate's file
 
 local list = {}
 list.__index = list
@@ -290,17 +294,52 @@ local function is_bytes(text)
     or text:find "^PK[\3\5]"
 end
 
-local function read(options)
-  if type(options.cert) == "table" then return options.cert end
-  local pass = options.passphrase
-  if options.pass_file then
-    local text, err = core.secret.file(options.pass_file)
-    if not text then return nil, err end
-    pass = text
+-- A path, or the text that a command prints; bytes stay what they are.
+local function resolve(value)
+  if not value or type(value) == "string" and is_bytes(value) then return value end
+  local path, err, secret = source.resolve(value)
+  if secret then return secret:reveal() end
+  return path, err
+end
+
+-- With a key that nobody can read: it opens only together with the certificate that it belongs to.
+local function read_hardware(cert, key, passphrase)
+  if hardware.is_named(cert) then
+    return nil, errors { code = "usage.invalid",
+      message = "the certificate is named in hardware; its files are what is checked here",
+      hint = "copy it into a file (pkcs11-tool --read-object --type cert) and name that" }
   end
-  local how = { passphrase = pass, key = options.key }
-  if is_bytes(options.cert) then return core.cert.parse(options.cert, how) end
-  return core.cert.read(options.cert, how)
+  local identity, err = core.identity.open { cert = cert, key = key, passphrase = passphrase }
+  if not identity and err.code ~= "cert.key_mismatch" then return nil, err end
+  local info, why = core.cert.read(cert)
+  if not info then return nil, why end
+  info.has_key, info.key_matches = true, identity ~= nil
+  return info
+end
+
+local function read(options)
+  if type(options.cert) == "table" and not source.is_command(options.cert) then
+    return options.cert
+  end
+  local pass, err = options.passphrase
+  if options.pass_file then
+    pass, err = source.secret(options.pass_file)
+    if not pass then return nil, err end
+  end
+  local cert, key
+  cert, err = resolve(options.cert)
+  if not cert then return nil, err end
+  if hardware.is_named(options.key) then return read_hardware(cert, options.key, pass) end
+  key, err = resolve(options.key)
+  if err then return nil, err end
+  if key and is_bytes(key) then -- the reader takes a key's text beside the certificate's only
+    if not is_bytes(cert) then cert, err = core.file.read(cert, FILE_MAX) end
+    if not cert then return nil, err end
+    cert, key = cert .. "\n" .. key, nil
+  end
+  local how = { passphrase = pass, key = key }
+  if is_bytes(cert) then return core.cert.parse(cert, how) end
+  return core.cert.read(cert, how)
 end
 
 -- What is sent, and the root when it is not among it.

@@ -1,9 +1,10 @@
 --- What makes the address of a relay HTTPS: its certificate and key, and the authorities of its
--- clients, from files. Internal.
+-- clients, from files; cert, key and pass_file also as lua/iflow/source.lua names them. Internal.
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local file_state = require "iflow.file_state"
+local source = require "iflow.source"
 
 local tls = {}
 
@@ -20,26 +21,39 @@ function tls.read_roots(path)
   return roots
 end
 
-local function paths_of(o)
-  local paths = {}
-  for _, name in ipairs { "cert", "key", "pass_file", "client_ca" } do
-    paths[#paths + 1] = o[name]
+-- Where cert and key are: as options of core.identity, and the paths among them. What a command
+-- printed has none.
+local function locate(o)
+  local where, paths = {}, {}
+  for _, name in ipairs { "cert", "key" } do
+    local path, err, secret
+    if o[name] then path, err, secret = source.resolve(o[name]) end
+    if err then return nil, err end
+    if secret then
+      where[name .. "_pem"] = name == "key" and secret or secret:reveal()
+    else
+      where[name], paths[#paths + 1] = path, path
+    end
   end
-  return paths
+  local pass = o.pass_file
+  if pass and not source.is_named(pass) then paths[#paths + 1] = pass end
+  paths[#paths + 1] = o.client_ca
+  return where, paths
 end
 
 --- Of the checked options of a relay: { identity =, roots = PEM texts or nil, options =, paths =,
 -- state = of the files, before they were read }; an empty table for plain HTTP; or nil, err.
 function tls.read(o)
   if not o.cert then return {} end
-  local read = { options = o, paths = paths_of(o) }
-  read.state = file_state(read.paths)
-  local passphrase, err
+  local where, paths = locate(o)
+  if not where then return nil, paths end
+  local read = { options = o, paths = paths, state = file_state(paths) }
+  local err
   if o.pass_file then
-    passphrase, err = core.secret.file(o.pass_file)
-    if not passphrase then return nil, err end
+    where.passphrase, err = source.secret(o.pass_file)
+    if not where.passphrase then return nil, err end
   end
-  read.identity, err = core.identity.open { cert = o.cert, key = o.key, passphrase = passphrase }
+  read.identity, err = core.identity.open(where)
   if not read.identity then return nil, err end
   if not o.client_ca then return read end
   read.roots, err = tls.read_roots(o.client_ca)
