@@ -13,6 +13,9 @@
 --              Without it nothing reaches a flow: what only a message could tell is "unknown"
 --   clock      seconds by which the clocks may differ, 60 by default
 --   timeout    of each look, "10s" by default
+--   warn_days  days before the end of a certificate from which on that is a warning, 30 by default
+--   key_age    a service key that is older is a warning, such as "180d"; never by default
+--   offline    true: only what the files say, nobody is asked
 -- Waits. Returns a report, also when everything fails:
 --   { steps = { { step =, verdict = "fine" | "warning" | "failed" | "unknown" | "skipped",
 --                 place = host, when it is about one, evidence =, next_step =, code = of an error,
@@ -28,6 +31,7 @@
 --   run       function(look, place) -> a finding, or a list of them: { verdict, evidence, … }
 -- look is what they share (lua/iflow/check/look.lua).
 local caller = require "iflow.caller"
+local duration = require "iflow.duration"
 local errors = require "iflow.error"
 local new_look = require "iflow.check.look"
 local suggest = require "iflow.suggest"
@@ -35,11 +39,12 @@ local suggest = require "iflow.suggest"
 local check = {}
 
 -- In this order: a step can rely on those before it.
-local STEPS = { "configuration", "dns", "proxy", "tcp", "tls", "clock", "client_certificate",
-  "token_server", "token", "runtime", "address", "endpoint" }
+local STEPS = { "configuration", "validity", "dns", "proxy", "tcp", "tls", "clock",
+  "client_certificate", "token_server", "token", "runtime", "address", "endpoint" }
+local OFFLINE = { "configuration", "validity", "client_certificate" }
 
 local OPTIONS = { "to", "auth", "api", "role", "csrf", "send", "method", "headers", "query", "body",
-  "clock", "timeout" }
+  "clock", "timeout", "warn_days", "key_age", "offline" }
 
 local AUTH = { token = true, certificate = true, basic = true }
 
@@ -85,16 +90,18 @@ local function run(results, step, look)
   end
 end
 
-local function summarize(results)
-  local verdict, code = "fine", 0
+local function summarize(results, look)
+  local verdict, code, warned = "fine", 0, 0
   results.each = nil
   for _, result in ipairs(results) do
     if RANK[result.verdict] > RANK[verdict] then verdict = result.verdict end
+    warned = math.max(warned, result.exit_code or 0)
     if result.verdict == "failed" and code == 0 then
       code = errors.exit_code(result.code or "usage.invalid")
     end
   end
-  return { steps = results, verdict = verdict, exit_code = code }
+  return { steps = results, verdict = verdict, exit_code = code ~= 0 and code or warned,
+    credentials = look.tenant and look:credentials() or {} }
 end
 
 local function check_type(options, name, kind, level)
@@ -110,8 +117,13 @@ local function check_options(options, level)
   for _, name in ipairs { "to", "role", "method", "auth" } do
     check_type(options, name, "string", level + 1)
   end
-  for _, name in ipairs { "csrf", "send" } do check_type(options, name, "boolean", level + 1) end
-  check_type(options, "clock", "number", level + 1)
+  for _, name in ipairs { "csrf", "send", "offline" } do
+    check_type(options, name, "boolean", level + 1)
+  end
+  for _, name in ipairs { "clock", "warn_days" } do
+    check_type(options, name, "number", level + 1)
+  end
+  if options.key_age then duration.check(options.key_age, "key_age", level + 1) end
   if options.auth and not AUTH[options.auth] then
     error("option 'auth' must be 'token', 'certificate' or 'basic'", level + 1)
   end
@@ -126,14 +138,14 @@ function check.run(tenant, options, why, each, level)
   caller.check_waits("check", (level or 1) + 1)
   local look <close> = new_look(tenant, options, why)
   local results, told = { each = {} }, 0
-  for _, name in ipairs(STEPS) do
+  for _, name in ipairs(options.offline and OFFLINE or STEPS) do
     run(results, require("iflow.check.step." .. name), look)
     while each and told < #results do
       told = told + 1
       each(results[told])
     end
   end
-  return summarize(results)
+  return summarize(results, look)
 end
 
 return check

@@ -7,7 +7,8 @@
 -- (with the signal's name, in a task of its own) instead of cancelling what runs; a function
 -- `reload` there is called by SIGHUP, which ends nothing (reload_asked: it came before); limit and
 -- memory are the host's (src/host/limits.h). when_stopped(out), if there is one, is called after a
--- signal has ended the command: to say what goes on elsewhere.
+-- signal has ended the command: to say what goes on elsewhere. misused(words, err, out), if there
+-- is one, tells of words that are wrong, and gives the exit code.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local help = require "iflow.cli.help"
@@ -207,7 +208,10 @@ local function dispatch(words, out, host, leading_json)
   if not command then return out:fail(rest) end
   if parser.wants_help(rest) then return print_help(out, out.name, command) end
   local args, err = parser.parse(out.name, command, rest, os.getenv)
-  if not args then return out:fail(err) end
+  if not args then
+    if command.misused then return command.misused(rest, err, out) end
+    return out:fail(err)
+  end
   out.json_mode = leading_json or args.json
   return run_command(command, args, out, host)
 end

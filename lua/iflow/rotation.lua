@@ -133,11 +133,34 @@ function rotation:token(options)
   return with_either(self, options, function(tenant, o) return tenant:token(o) end)
 end
 
+--- "current" or "next": which one is used now.
+function rotation:in_use() return self.active == self.current and "current" or "next" end
+
 --- { active = "current" | "next", current =, next = client ids }
 function rotation:status()
-  return { active = self.active == self.current and "current" or "next",
-    current = self.current.service_key.client_id,
+  return { active = self:in_use(), current = self.current.service_key.client_id,
     next = self.next and self.next.service_key.client_id or nil }
+end
+
+--- The tenant of the next credential, to look at: it is opened from its files, and nothing is asked
+-- of anybody. nil, err when that is not possible yet.
+function rotation:look()
+  local ok, err = open_next(self)
+  return ok and self.next or nil, err
+end
+
+-- What tells one credential from another.
+local function mark(tenant)
+  local identity = tenant.identity
+  return tenant.service_key.client_id .. "\0" .. (identity and identity:fingerprint() or "")
+end
+
+--- Goes on as `before` did, whose files were read anew: when that one used its next credential, and
+-- the next one is still the same, it is used from the start. What has one way only goes it once.
+function rotation:resume(before)
+  if before:in_use() == "current" then return end
+  local following = self:look()
+  if following and mark(following) == mark(before.next) then self.active = following end
 end
 
 function rotation:close()
@@ -148,7 +171,8 @@ end
 --- current: the tenant of the current credential; open(): opens that of the next one; options: the
 -- others of `next`.
 return function(current, open, options)
-  return setmetatable({ current = current, active = current, open = open, probe = options.probe,
+  return setmetatable({ current = current, active = current, open = open, named = options,
+    probe = options.probe,
     from = options.from or 0, one_way = options.one_way or false, again = 0,
     client_id = current.service_key.client_id }, rotation)
 end

@@ -153,6 +153,7 @@ function sender:renew(accept)
     tenant:close()
     return ok, err
   end
+  if tenant.rotation and before.rotation then tenant.rotation:resume(before.rotation) end
   self.tenant_base, self.tenant = tenant.service_key.url or "", tenant
   before:close()
   return true

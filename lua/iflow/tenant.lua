@@ -317,18 +317,21 @@ end
 -- A tenant with both; with the next one alone, when the current one cannot be opened any more.
 local function open_both(options, level)
   local following = options_of_next(options)
+  local paths, more = files_of(options), files_of(following)
+  table.move(more, 1, #more, #paths + 1, paths)
+  local state = file_state(paths)
   local current, err = open(options, level + 1)
   if not current then
     local made = open(following, level + 1)
-    return made, not made and err or nil
+    if not made then return nil, err end
+    made.paths, made.state = paths, state
+    return made
   end
   local both = { rotation = new_rotation(current, function() return open(following, 2) end,
-    options.next), paths = files_of(options) }
+    options.next), paths = paths, state = state }
   for _, name in ipairs { "handle", "service_key", "identity", "options" } do
     both[name] = current[name]
   end
-  table.move(files_of(following), 1, #files_of(following), #both.paths + 1, both.paths)
-  both.state = file_state(both.paths)
   return setmetatable(both, tenant)
 end
 

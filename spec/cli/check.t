@@ -8,6 +8,7 @@ $ iflow sandbox start --dir sb --detach >/dev/null && printf 'return { name = "o
 
 $ export IFLOW_SERVICE_KEY=key.json IFLOW_CACERT=sb/ca.pem; iflow check /http/orders --csrf always --api-key api.json --role ESBMessaging.send
 > fine     configuration       key.json: key of type client secret, client sb-…
+> fine     validity            the trusted authorities sb/ca.pem (…) ends in … days
 > fine     dns                 …authentication.localhost:…: 127.0.0.1:… in …
 > fine     dns                 …it-cpi001-rt.localhost:…: 127.0.0.1:… in …
 > fine     proxy               …: none
@@ -65,6 +66,22 @@ $ iflow check /http/orders -d x
 ! …
 = 2
 
+# What files say, without asking anybody; a line for a monitoring system.
+$ export IFLOW_SERVICE_KEY=key.json; iflow check --offline
+> fine     configuration       key.json: key of type client secret, client sb-…
+> fine     validity            nothing has an end
+! iflow check: everything is fine
+$ export IFLOW_SERVICE_KEY=key.json; iflow check --offline --nagios --key-age 0s
+> IFLOW WARNING - validity: the service key key.json (sb-…) is 0 days old | service_key_age=0;0 time=…s
+= 1
+$ iflow check --nagios --warning soon
+> IFLOW UNKNOWN - usage.invalid: --warning: 'soon' is not a whole number
+= 3
+$ iflow check --offline --send
+! iflow check: usage.invalid: --offline and --send exclude each other
+! …
+= 2
+
 $ iflow check --sender orders
 ! iflow check: usage.invalid: --sender needs --script
 ! …
@@ -72,7 +89,7 @@ $ iflow check --sender orders
 
 # The senders of a script bring their options.
 $ export IFLOW_CACERT=sb/ca.pem; printf 'local iflow = require "iflow"\niflow.sender "orders" { service_key = "key.json", to = "/http/orders", csrf = true }\n' >orders.lua; iflow check --script orders.lua --json | tr '{' '\n' | grep -c '"verdict":"fine"'
-> 14
+> 15
 
 # A script that fails, and one with several senders.
 $ echo 'error "no"' >bad.lua; iflow check --script bad.lua

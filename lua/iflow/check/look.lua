@@ -8,9 +8,15 @@
 --   look:probe(place)     seen, err of core.probe.tls; seen also when it failed
 --   look:greeting()       answer | nil, err: the runtime's to a request without credentials
 --   look:token()          token | nil, err: a fresh one
+--   look:credentials()    those of lua/iflow/credential/entries.lua, with days_left and age_days
 --   look:about(more)      what causes.of wants to know of the caller
+local clock = require "iflow.clock"
 local core = require "iflow.core"
+local duration = require "iflow.duration"
+local entries = require "iflow.credential.entries"
 local odata = require "iflow.odata"
+
+local DAY = 86400
 
 local look = {}
 look.__index = look
@@ -54,6 +60,10 @@ end
 local function new(tenant, options, why)
   local self = setmetatable({ tenant = tenant, options = options, why = why, places = {},
     by_role = {}, seen = {}, auth = options.auth or "token" }, look)
+  if options.key_age then
+    self.options = setmetatable({ key_age = duration.seconds(options.key_age) },
+      { __index = options })
+  end
   if tenant then
     self.key = tenant.service_key
     find_places(self)
@@ -123,6 +133,17 @@ function look:call(request)
       message_id = err.message_id, error = err }
   end
   return nil, err
+end
+
+function look:credentials()
+  if self.known_entries then return self.known_entries end
+  local now = clock.now()
+  self.known_entries = entries.of_tenant(self.tenant, "")
+  for _, entry in ipairs(self.known_entries) do
+    entry.days_left = entry.not_after and math.floor((entry.not_after - now) / DAY)
+    entry.age_days = entry.created and math.floor((now - entry.created) / DAY)
+  end
+  return self.known_entries
 end
 
 function look:roles()

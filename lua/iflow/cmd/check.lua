@@ -1,14 +1,19 @@
 -- check.lua -- iflow check [TO]: the doctor. Goes the way of a call step by step, prints a line for
--- each step with its verdict and what was found, and under it what to do.
+-- each step with its verdict and what was found, and under it what to do. With --nagios it is one
+-- line for a monitoring system.
 local check = require "iflow.check"
+local core = require "iflow.core"
 local curl = require "iflow.cli.curl"
+local duration = require "iflow.duration"
 local errors = require "iflow.error"
-local json = require "iflow.core".json
+local nagios = require "iflow.check.nagios"
 local registry = require "iflow.registry"
 local scripts = require "iflow.cli.script"
 local senders = require "iflow.cli.sender"
 local tenants = require "iflow.cli.tenant"
 local words = require "iflow.cli.outbox_words"
+
+local json = core.json
 
 local STEP_WIDTH, VERDICT_WIDTH = #"client certificate", #"skipped"
 
@@ -33,20 +38,52 @@ end
 local SUMS = { fine = "everything is fine", unknown = "nothing is wrong as far as was looked",
   warning = "it works as far as was looked, with warnings", failed = "something is wrong" }
 
+-- A credential as JSON shows it.
+local function public(entry)
+  return { kind = entry.kind, path = entry.path, subject = entry.subject,
+    credential = entry.credential, not_before = entry.not_before, not_after = entry.not_after,
+    days_left = entry.days_left, created = entry.created, age_days = entry.age_days,
+    awaited = entry.awaited, problem = entry.failure and entry.failure.message or nil }
+end
+
+local function value_of(report)
+  local credentials = json.array {}
+  for i, entry in ipairs(report.credentials) do credentials[i] = public(entry) end
+  return { steps = json.array(report.steps), verdict = report.verdict,
+    exit_code = report.exit_code, credentials = credentials }
+end
+
 local function finish(report, out)
   if out.json_mode then
-    out:json { steps = json.array(report.steps), verdict = report.verdict,
-      exit_code = report.exit_code }
+    out:json(value_of(report))
   else
     out:note(("%s: %s"):format(out.name, SUMS[report.verdict]))
   end
   return report.exit_code
 end
 
+-- status: of check/nagios.lua; report: nil when nothing could be looked at.
+local function print_status(status, out, report)
+  if out.json_mode then
+    local value = report and value_of(report) or {}
+    value.nagios = { status = status.name, text = status.text,
+      performance = json.array(status.performance) }
+    value.exit_code = status.exit_code
+    out:json(value)
+  else
+    out:print(status.text)
+  end
+  return status.exit_code
+end
+
 -- Prints each line when it is known: a step may take its time.
 local function examine(tenant, options, why, out)
-  local each = not out.json_mode and function(result) print_step(out, result) end or nil
-  return finish(check.run(tenant, options, why, each), out)
+  local limits, began = out.limits, core.task.monotonic()
+  local each = not out.json_mode and not limits and function(result) print_step(out, result) end
+  local report = check.run(tenant, options, why, each or nil)
+  if not limits then return finish(report, out) end
+  limits.seconds = core.task.monotonic() - began
+  return print_status(nagios(report, limits), out, report)
 end
 
 -- What is asked ----------------------------------------------------------------------------------
@@ -55,7 +92,9 @@ local csrf = { always = true, auto = nil, never = false }
 
 local function options_of(args)
   local options = { to = args.to, auth = args.auth, api = args.api_key, role = args.role,
-    csrf = csrf[args.csrf], send = args.send or nil, timeout = args.max_time }
+    csrf = csrf[args.csrf], send = args.send or nil, timeout = args.max_time,
+    warn_days = args.warning, key_age = args.key_age, offline = args.offline or nil }
+  if args.offline and args.send then return usage "--offline and --send exclude each other" end
   if not args.send then
     if #args.data > 0 then return usage("data without --send: nothing is sent unless asked") end
     return options
@@ -107,7 +146,7 @@ local function check_sender(args, options, out)
   return code
 end
 
-local function run(args, out)
+local function run_check(args, out)
   local options, err = options_of(args)
   if not options then return nil, err end
   if args.sender and not args.script then return usage "--sender needs --script" end
@@ -118,8 +157,36 @@ local function run(args, out)
   return code
 end
 
+-- For a monitoring system every failure of ours is UNKNOWN, not one of what is looked at.
+local function run_for_nagios(args, out)
+  out.limits = { warning = args.warning, critical = args.critical,
+    key_age = args.key_age and duration.seconds(args.key_age) }
+  local ok, code, err = xpcall(run_check, errors.handler "system.internal", args, out)
+  if not ok and errors.is(code) and code.code == "task.canceled" then error(code, 0) end
+  if ok and code then return code end
+  return print_status(nagios.failure(ok and err or errors.wrap(code, "system.internal")), out)
+end
+
+local function run(args, out)
+  if args.nagios then return run_for_nagios(args, out) end
+  return run_check(args, out)
+end
+
+-- The words themselves are wrong.
+local function misused(rest, err, out)
+  for _, word in ipairs(rest) do
+    if word == "--nagios" then return print_status(nagios.failure(err), out) end
+  end
+  return out:fail(err)
+end
+
 -- What would send something is asked for at each check, not by a variable that is there for calls.
 local function asked_here(row) return setmetatable({ env = false }, { __index = row }) end
+
+local function days(number)
+  if number < 0 then return nil, "must be 0 or more" end
+  return number
+end
 
 return {
   name = "check",
@@ -127,7 +194,9 @@ return {
   description = "Goes the way of a call step by step and prints for each one what it found, with "
     .. "what to do when something is wrong. It sends no message unless --send asks for it: what "
     .. "only a message could tell is 'unknown'. Without TO it ends at the runtime. The exit code "
-    .. "is 0 when nothing failed, or that of the first failure.",
+    .. "is that of the first failure; when nothing failed 10, 11 or 12 for a credential that ends "
+    .. "in less than 30, 7 or 1 days (10 also for a key older than --key-age), else 0. With "
+    .. "--nagios it is 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN.",
   arguments = { { "to", args = "?", help = "path under the service key's url, or a full URL" } },
   options = tenants.with {
     { "--script", value = "SCRIPT", env = false, help = "check a sender of this script" },
@@ -140,8 +209,19 @@ return {
     { "--api-key", value = "FILE", help = "service key of plan api: it knows what is deployed" },
     { "--role", value = "ROLE", help = "the User Role of the sender channel" },
     { "--send", flag = true, env = false, help = "send a message: the flow runs" },
+    { "--offline", flag = true, env = false,
+      help = "only what the files say: dates, keys, chain; nobody is asked" },
+    { "--key-age", value = "TIME", type = "duration",
+      help = "warn of a service key that is older than this, such as 180d" },
+    { "--nagios", flag = true, env = false, help = "one line for Nagios, Icinga or Checkmk, with "
+      .. "figures, and their exit codes" },
+    { "--warning", value = "DAYS", type = "integer", convert = days, default = 30, env = false,
+      help = "days before the end of a credential from which on that is a warning" },
+    { "--critical", value = "DAYS", type = "integer", convert = days, default = 7, env = false,
+      help = "with --nagios: less days than this are critical" },
     asked_here(curl.options[1]), asked_here(curl.options[2]), asked_here(curl.options[3]),
     asked_here(curl.options[4]),
   },
+  misused = misused,
   run = run,
 }

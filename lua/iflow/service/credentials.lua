@@ -75,17 +75,29 @@ local function invalid(entry, text, at)
     hint = "put a certificate that is valid now, and its key, in its place" }
 end
 
--- Whether certificates that somebody shows are valid now, and authorities can be read: they are at
+-- Whether a certificate that somebody shows is valid now, and authorities can be read: they are at
 -- every new connection.
+local function accept_one(entry, now)
+  if entry.failure then return nil, entry.failure end
+  if entry.not_before then -- the authorities have none: one of many may have run out
+    if entry.not_after <= now then return invalid(entry, "expired on", entry.not_after) end
+    if entry.not_before > now then return invalid(entry, "is valid from", entry.not_before) end
+  end
+  return true
+end
+
+-- All of them are good; of two credentials one is enough.
 local function accept(entries)
-  local now = core.task.now()
+  local now, failed, why = core.task.now(), {}, nil
   for _, entry in ipairs(entries) do
-    if entry.failure then return nil, entry.failure end
-    if entry.not_before then -- the authorities have none: one of many may have run out
-      if entry.not_after <= now then return invalid(entry, "expired on", entry.not_after) end
-      if entry.not_before > now then return invalid(entry, "is valid from", entry.not_before) end
+    local ok, err = accept_one(entry, now)
+    if not ok and not entry.credential then return nil, err end
+    if not ok or entry.awaited then
+      failed[entry.credential] = true
+      why = why or err
     end
   end
+  if failed.current and failed.next then return nil, why end
   return true
 end
 
@@ -175,7 +187,7 @@ local function look(self, again)
     local held = source.held()
     local left = held and look_at(self, source, held, again)
     local known = held and self.known[source.key]
-    if known then self.endings:look(source, known.entries) end
+    if known then self.endings:look(source, known.entries, held.in_use) end
     wait = left and math.min(wait or left, left) or wait
   end
   return wait
@@ -215,9 +227,16 @@ end
 
 -- Outside -----------------------------------------------------------------------------------------
 
---- { { owner = "sender" | "relay", name =, kind =, path = nil when a script gave no file, subject =
--- of the certificate, or client id of the service key, not_after =, loaded = seconds since 1970,
--- problem = why what is in the file now is not in use, or nil } … }
+-- nil where there are not two.
+local function is_active(entry, in_use)
+  if entry.credential then return entry.credential == in_use end
+end
+
+--- { { owner = "sender" | "relay", name =, kind = that of a next credential begins with "next ",
+-- path = nil when a script gave no file, subject = of the certificate, or client id of the service
+-- key, not_after =, created = of a service key, loaded = seconds since 1970, active = whether it is
+-- the one of two credentials that is used, problem = why what is in the file now is not in use, or
+-- nil } … }
 function running:list()
   local list = {}
   for _, source in ipairs(sources.of(self.service)) do
@@ -226,7 +245,8 @@ function running:list()
     for _, entry in ipairs(known and known.entries or {}) do
       list[#list + 1] = { owner = source.owner, name = source.name, kind = entry.kind,
         path = entry.path, subject = entry.subject, not_after = entry.not_after,
-        loaded = known.loaded, problem = entry.problem }
+        created = entry.created, loaded = known.loaded, active = is_active(entry, held.in_use),
+        problem = entry.problem or entry.failure and tostring(entry.failure) or nil }
     end
   end
   return list

@@ -214,8 +214,9 @@ end
 
 -- Credentials -------------------------------------------------------------------------------------
 
--- By owner, name and kind: { labels =, ends = of the first to end, problem = 0 or 1 }, in the order
--- of the list. An address may have several of a kind.
+-- By owner, name and kind: { labels =, ends = of the first to end, created = of the oldest,
+-- active = 0, 1 or nil, problem = 0 or 1 }, in the order of the list. An address may have several
+-- of a kind.
 local function owned(list)
   local found, order = {}, {}
   for _, item in ipairs(list) do
@@ -225,24 +226,36 @@ local function owned(list)
     if not found[key] then order[#order + 1] = entry end
     found[key] = entry
     if item.not_after then entry.ends = math.min(entry.ends or math.huge, item.not_after) end
+    if item.created then entry.created = math.min(entry.created or math.huge, item.created) end
+    if item.active ~= nil then entry.active = item.active and 1 or 0 end
     if item.problem then entry.problem = 1 end
   end
   return order
 end
 
+-- The field of each that has it; no family without a sample.
+local function of_owned(out, list, name, field, help)
+  local any = false
+  for _, entry in ipairs(list) do
+    if entry[field] ~= nil then
+      if not any then out:family(name, "gauge", help) end
+      any = true
+      out:sample(name, entry.labels, entry[field])
+    end
+  end
+end
+
 local function credentials(out, status)
   local list = owned(status.credentials or {})
-  if #list == 0 then return end
-  out:family("iflow_certificate_expiry_timestamp_seconds", "gauge",
-    "When a certificate or a service key ends to be valid.")
-  for _, entry in ipairs(list) do
-    out:sample("iflow_certificate_expiry_timestamp_seconds", entry.labels, entry.ends)
-  end
-  out:family("iflow_credential_problem", "gauge",
+  of_owned(out, list, "iflow_certificate_expiry_timestamp_seconds", "ends",
+    "When a certificate or a service key ends to be valid; kinds that begin with next are of the "
+    .. "credential that follows.")
+  of_owned(out, list, "iflow_credential_created_timestamp_seconds", "created",
+    "When a service key was created.")
+  of_owned(out, list, "iflow_credential_active", "active",
+    "Of a sender with two credentials: 1 for the one that is used, 0 for the other one.")
+  of_owned(out, list, "iflow_credential_problem", "problem",
     "1 when a file of the credential cannot be used as it is now.")
-  for _, entry in ipairs(list) do
-    out:sample("iflow_credential_problem", entry.labels, entry.problem)
-  end
 end
 
 -- Jobs --------------------------------------------------------------------------------------------

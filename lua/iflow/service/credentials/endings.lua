@@ -4,30 +4,12 @@
 
 local clock = require "iflow.clock"
 local core = require "iflow.core"
+local ending = require "iflow.credential.ending"
 
 local DAY = 86400
-local DAYS = { 0, 1, 7, 14, 30 }
 
 local endings = {}
 endings.__index = endings
-
--- The smallest of the numbers of days that has been reached; nil: the end is far.
-local function step_of(left)
-  for _, days in ipairs(DAYS) do
-    if left <= days * DAY then return days end
-  end
-end
-
-local function in_words(left)
-  if left <= 0 then return "has ended" end
-  if left < DAY then return ("ends in %d hours"):format(left // 3600) end
-  return ("ends in %d day%s"):format(left // DAY, left // DAY == 1 and "" or "s")
-end
-
-local function name_of(entry)
-  return ("the %s%s%s"):format(entry.kind, entry.path and " " .. entry.path or "",
-    entry.subject and " (" .. entry.subject .. ")" or "")
-end
 
 local function write(level, source, event, text, fields)
   fields.event, fields[source.owner] = event, source.name
@@ -44,28 +26,30 @@ end
 
 local function look_at_end(self, source, entry, now)
   local left = entry.not_after - now
-  local step = step_of(left)
+  local step = ending.step(left)
   if not step or not is_news(self, source, entry, ("%d"):format(entry.not_after // 1), step) then
     return
   end
-  write(step <= 1 and "error" or "warn", source, "credential_ends", ("%s %s, on %s UTC: put its "
-    .. "successor in its place, or beside it (next)"):format(name_of(entry), in_words(left),
-    os.date("!%Y-%m-%d %H:%M:%S", entry.not_after // 1)), { days = math.max(0, left // DAY) })
+  write(step <= 1 and "error" or "warn", source, "credential_ends", ("%s %s, on %s: put its "
+    .. "successor in its place, or beside it (next)"):format(ending.name(entry),
+    ending.words(left), ending.date(entry.not_after)), { days = math.max(0, left // DAY) })
 end
 
 local function look_at_age(self, source, entry, now)
   local age = now - entry.created
   if age < self.key_age or not is_news(self, source, entry, "age", 0) then return end
-  write("warn", source, "credential_old", ("%s is %d days old: create another key and delete this "
-    .. "one"):format(name_of(entry), age // DAY), { days = age // DAY })
+  write("warn", source, "credential_old", ("%s is %s old: create another key and delete this "
+    .. "one"):format(ending.name(entry), ending.days(age)), { days = age // DAY })
 end
 
---- Looks at the entries of a source (sources.lua).
-function endings:look(source, entries)
+--- Looks at the entries of a source (sources.lua). in_use: which of two credentials is; the current
+-- one does not matter any more when its successor has taken over.
+function endings:look(source, entries, in_use)
   local now = clock.now()
   for _, entry in ipairs(entries) do
-    if entry.not_after then look_at_end(self, source, entry, now) end
-    if self.key_age and entry.created then look_at_age(self, source, entry, now) end
+    local over = entry.credential == "current" and in_use == "next"
+    if entry.not_after and not over then look_at_end(self, source, entry, now) end
+    if self.key_age and entry.created and not over then look_at_age(self, source, entry, now) end
   end
 end
 

@@ -2,76 +2,16 @@
 -- certificates and API keys of its relays. Internal; for lua/iflow/service/credentials.lua.
 --
 -- A source: { owner = "sender" | "relay", name =, what = how texts call it, key = a value of its
--- own, held() -> { key = what is in use, paths =, state = (file_state.lua), entries() -> list } or
--- nil when it is closed, renew(accept) -> true | nil, err (nothing has changed then), with
--- accept(entries) -> true | nil, err; renewed() or nil }.
--- An entry: { kind =, path =, files = those that belong together, subject =, not_before =,
--- not_after =, created =, failure = why it cannot be read }, the last five where they are known.
+-- own, held() -> { key = what is in use, paths =, state = (file_state.lua), entries() -> list,
+-- in_use = "current" | "next" where there are two credentials } or nil when it is closed,
+-- renew(accept) -> true | nil, err (nothing has changed then), with accept(entries) -> true | nil,
+-- err; renewed() or nil }. Its entries are those of lua/iflow/credential/entries.lua.
 
 local access = require "iflow.service.relay.access"
-local core = require "iflow.core"
-local hardware = require "iflow.hardware"
-local moments = require "iflow.cli.moment"
+local credential = require "iflow.credential.entries"
 local tls = require "iflow.service.relay.tls"
 
 local sources = {}
-
--- Entries -----------------------------------------------------------------------------------------
-
-local function files(...)
-  local list = {}
-  for _, path in pairs { ... } do
-    if type(path) == "string" and not hardware.is_named(path) then list[#list + 1] = path end
-  end
-  return list
-end
-
--- An identity that a script gave may be closed by now.
-local function of_leaf(entry, identity)
-  local ok, leaf = pcall(identity.info, identity)
-  if not ok then return entry end
-  entry.subject, entry.not_before, entry.not_after = leaf.subject, leaf.not_before, leaf.not_after
-  return entry
-end
-
--- The first of the authorities that runs out; those that have do not count while others are good.
-local function authorities(kind, path)
-  local entry = { kind = kind, path = path, files = { path } }
-  local roots, err = tls.read_roots(path)
-  local read = roots and core.cert.read(path)
-  local now = core.task.now()
-  entry.failure = err
-  for _, certificate in ipairs(read and read.certificates or {}) do
-    local ends, known = certificate.not_after, entry.not_after
-    if not known or known <= now and ends > known or ends > now and ends < known then
-      entry.not_after, entry.subject = ends, certificate.subject
-    end
-  end
-  return entry
-end
-
--- Seconds since 1970 of a service key's createdate, "2026-05-04T08:15:30.123Z"; nil for others.
-local function instant(text)
-  local date = type(text) == "string" and text:gsub("%.%d+", "")
-  return date and date:find "Z$" and moments.parse(date) or nil
-end
-
-local function entries_of_tenant(tenant, prefix)
-  local o, list = tenant.options, {}
-  local key = { kind = prefix .. "service key", files = files(o.service_key),
-    path = type(o.service_key) == "string" and o.service_key or nil }
-  key.subject, key.created = tenant.service_key.client_id, instant(tenant.service_key.created)
-  local own = o.cert or o.cert_pem or o.identity
-  if tenant.identity and not own then of_leaf(key, tenant.identity) end
-  list[1] = key
-  if own then
-    list[2] = of_leaf({ kind = prefix .. "client certificate", path = o.cert,
-      files = files(o.cert, o.key, o.pass_file) }, tenant.identity)
-  end
-  local trusted = o.cacert or o.trust
-  if trusted then list[#list + 1] = authorities(prefix .. "trusted authorities", trusted) end
-  return list
-end
 
 -- Senders -----------------------------------------------------------------------------------------
 
@@ -83,10 +23,11 @@ local function of_tenant(service, sender, holder, prefix)
     held = function()
       local tenant = holder.tenant
       return tenant and { paths = tenant.paths, state = tenant.state, key = tenant,
-        entries = function() return entries_of_tenant(tenant, prefix) end }
+        in_use = tenant.rotation and tenant.rotation:in_use(),
+        entries = function() return credential.of_tenant(tenant, prefix) end }
     end,
     renew = function(accept)
-      return holder:renew(function(tenant) return accept(entries_of_tenant(tenant, prefix)) end)
+      return holder:renew(function(tenant) return accept(credential.of_tenant(tenant, prefix)) end)
     end,
     renewed = function()
       local pump = service.pumps[sender.name]
@@ -111,9 +52,9 @@ end
 
 local function entries_of_tls(read)
   local o = read.options
-  local list = { of_leaf({ kind = "server certificate", path = o.cert,
-    files = files(o.cert, o.key, o.pass_file) }, read.identity) }
-  if o.client_ca then list[2] = authorities("client authorities", o.client_ca) end
+  local list = { credential.of_leaf({ kind = "server certificate", path = o.cert,
+    files = credential.files(o.cert, o.key, o.pass_file) }, read.identity) }
+  if o.client_ca then list[2] = credential.authorities("client authorities", o.client_ca) end
   return list
 end
 
