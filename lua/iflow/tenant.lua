@@ -13,8 +13,9 @@
 --                    iflow.service_key. It, cert, key and pass_file may also be named as systemd
 --                    credentials, by variables or commands: lua/iflow/source.lua
 --   identity         iflow.identity; or cert, key (paths, or PKCS#11 URIs of what is in hardware),
---                    passphrase (secret or string) or pass_file, which is the PIN of hardware, too.
---                    A key of type "certificate" brings its own.
+--                    passphrase (secret, string, or a function that returns one of them when it
+--                    is needed) or pass_file, which is the PIN of hardware, too. A key of type
+--                    "certificate" brings its own.
 --   next             the credential that follows: { service_key =, cert =, … }; used once it has
 --                    proved itself, and when this one is refused: lua/iflow/rotation.lua
 --   url              base of paths, instead of the service key's url

@@ -73,6 +73,21 @@ describe("a key in hardware #stock", function()
     stop()
   end))
 
+  it("takes the PIN from a function of a script", async(function()
+    start()
+    local script = home.dir:write("pin.lua", ([[
+local iflow = require "iflow"
+local asked = 0
+local tenant = assert(iflow.tenant { service_key = %q, cert = %q, key = %q, cacert = %q,
+  passphrase = function() asked = asked + 1 return io.open(%q):read "l" end })
+assert(asked == 1)
+assert(tenant:call { to = "/http/orders", body = "1" })
+]]):format(key.path, key.cert, NAME, home.cacert, pin_file))
+    local run = iflow("run", script)
+    assert.equal(0, run.code, run.err)
+    stop()
+  end))
+
   it("is compared with its certificate", async(function()
     start()
     local other = home:authority():issue { name = "other", usage = "clientAuth" }
