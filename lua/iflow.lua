@@ -4,6 +4,7 @@
 -- does not exist raises and suggests the nearest one.
 --
 --   iflow.run(fn, ...)      drives the event loop until every task has ended (lua/iflow/task.lua)
+--   iflow.step, iflow.pollfd, iflow.next_timeout   the same for a program with a loop of its own
 --   iflow.tenant { ... }    a tenant: tokens and calls (lua/iflow/tenant.lua)
 --   iflow.json, iflow.xml, iflow.service_key, iflow.identity, iflow.secret, iflow.log
 --   iflow.cert                  certificates: read, check, fetch, request (lua/iflow/cert.lua)
@@ -29,7 +30,7 @@ local core = require "iflow.core"
 --- Functions of the C core, by submodule.
 local functions = {
   run = "task", spawn = "task", sleep = "task", current = "task", park = "task", wake = "task",
-  now = "task", monotonic = "task",
+  now = "task", monotonic = "task", step = "task", pollfd = "task", next_timeout = "task",
 }
 --- Submodules of the C core that are public as they are.
 local submodules = {

@@ -65,9 +65,21 @@ static struct ifl_task *next_unused(struct ifl_task *t)
   return t->next;
 }
 
+/* A task that was never driven has done nothing, and nobody would know. */
+static void tell_undriven(struct ifl_runtime *rt)
+{
+  if (rt->tasks == 0 || rt->driven) return;
+  ifl_log_write(
+      ifl_loop_log(rt->loop), IFL_LOG_WARN, "task",
+      "%zu tasks of iflow.spawn have never run: the program called neither iflow.run nor, "
+      "from a loop of its own, iflow.step",
+      rt->tasks);
+}
+
 static int runtime_gc(lua_State *L)
 {
   struct ifl_runtime *rt = luaL_checkudata(L, 1, RUNTIME);
+  if (rt->loop != NULL) tell_undriven(rt);
   free_blocks(rt->newest, next_older);
   free_blocks(rt->unused, next_unused);
   ifl_client_free(rt->client);

@@ -59,9 +59,13 @@ struct ifl_runtime {
   size_t ready;
   struct ifl_task *newest, *unused;
   size_t tasks;
-  bool running; /* inside iflow.run */
-  bool failed;  /* an error ends the run */
-  bool ending;  /* for which the tasks have been cancelled */
+  bool running;  /* inside iflow.run or iflow.step */
+  bool stepping; /* it is iflow.step */
+  bool embedded; /* iflow.step was called: the program has a loop of its own, … */
+  bool held;     /* … and there were tasks left after the last one */
+  bool driven;   /* iflow.run or iflow.step was called */
+  bool failed;   /* an error ends the run */
+  bool ending;   /* for which the tasks have been cancelled */
   bool signaled[IFL_SIGNALS_MAX], any_signal;
   uint64_t slice;   /* counts resumes */
   lua_State *inner; /* the coroutine that the current task resumes itself, NULL for none */
@@ -101,8 +105,11 @@ int ifl_task_m_label(lua_State *L);
 
 /* As ifl_task_spawn, but leaves the handle on the stack. */
 void ifl_task_new(lua_State *L, int nargs);
-/* iflow.run(fn, ...) */
+/* iflow.run(fn, ...), iflow.step([timeout]), iflow.pollfd(), iflow.next_timeout() */
 int ifl_task_run(lua_State *L);
+int ifl_task_step(lua_State *L);
+int ifl_task_pollfd(lua_State *L);
+int ifl_task_next_timeout(lua_State *L);
 /* Pushes the outcome of the ended task at idx: results, or nil and the error. */
 int ifl_task_push_outcome(lua_State *L, int idx);
 

@@ -1,7 +1,8 @@
 /* task.c -- the scheduler: the only file that resumes a coroutine. See task.h for bindings that
  * wait, task_wait.c for waking, and STYLE, section 3, for the six rules kept here.
  *
- * iflow.run resumes a snapshot of the ready queue, then turns the loop, until every task has ended.
+ * iflow.run resumes a snapshot of the ready queue, then turns the loop, until every task has ended;
+ * iflow.step does that once, for a program that has a loop of its own.
  * Nothing between two resumes can raise, except where a protected call says so. */
 #include "base/error.h"
 #include "bind/bind.h"
@@ -47,7 +48,6 @@ void ifl_task_new(lua_State *L, int nargs)
 {
   struct ifl_runtime *rt = ifl_runtime(L);
   int fn = lua_gettop(L) - nargs;
-  if (!rt->running) ifl_raise(L, "a task is started inside iflow.run: iflow.run(function() … end)");
   if (rt->tasks >= IFL_TASKS_MAX) ifl_raise(L, "more than %u tasks", IFL_TASKS_MAX);
   luaL_checkstack(L, 6, NULL);
   struct ifl_task_handle *h = ifl_newud(L, sizeof *h, IFL_TASK, 3);
@@ -246,10 +246,14 @@ static struct ifl_task *dequeue(struct ifl_runtime *rt)
   return t;
 }
 
-/* A snapshot: tasks that get ready meanwhile wait for the next turn, or they would starve I/O. */
+/* A snapshot: tasks that get ready meanwhile wait for the next turn, or they would starve I/O. A
+ * step ends with the first task that fails: it has one error to raise, and the next is soon. */
 static void resume_ready(lua_State *L, struct ifl_runtime *rt)
 {
-  for (size_t n = rt->ready; n > 0; n--) resume(L, dequeue(rt));
+  for (size_t n = rt->ready; n > 0; n--) {
+    if (rt->stepping && rt->failed) return;
+    resume(L, dequeue(rt));
+  }
 }
 
 static void cancel_all(struct ifl_runtime *rt)
@@ -327,7 +331,7 @@ static int run_body(lua_State *L)
   return ifl_task_push_outcome(L, MAIN);
 }
 
-/* Only when run_body itself ran out of memory: ends whatever is left without asking. */
+/* Only when the run itself ran out of memory: ends whatever is left without asking. */
 static void close_all(lua_State *L, struct ifl_runtime *rt)
 {
   rt->ending = true;
@@ -343,21 +347,96 @@ static void close_all(lua_State *L, struct ifl_runtime *rt)
   rt->ready = 0;
 }
 
+/* Calls body with what is on the stack; the status of that. */
+static int drive(lua_State *L, struct ifl_runtime *rt, lua_CFunction body)
+{
+  rt->running = rt->driven = true;
+  rt->failed = rt->ending = false;
+  lua_pushcfunction(L, body);
+  lua_insert(L, 1);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  if (rt->tasks > 0 && !rt->stepping) close_all(L, rt);
+  rt->current = NULL;
+  rt->running = rt->stepping = rt->ending = false;
+  return status;
+}
+
+static void refuse_run(lua_State *L, const struct ifl_runtime *rt)
+{
+  if (rt->stepping)
+    ifl_raise(L, "iflow.run was called in a task that iflow.step runs; iflow.spawn starts another");
+  if (rt->running)
+    ifl_raise(L, "iflow.run is running already; inside it, iflow.spawn starts another task");
+  if (rt->held)
+    ifl_raise(L, "iflow.run would hold up the program's own loop until every task that iflow.step "
+                 "drives has ended; start another one with iflow.spawn");
+}
+
 int ifl_task_run(lua_State *L)
 {
   struct ifl_runtime *rt = ifl_runtime(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  if (rt->running)
-    ifl_raise(L, "iflow.run is running already; inside it, iflow.spawn starts another task");
-  rt->running = true;
-  rt->failed = rt->ending = false;
-  lua_pushcfunction(L, run_body);
-  lua_insert(L, 1);
-  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  if (rt->tasks > 0) close_all(L, rt);
-  rt->current = NULL;
-  rt->running = false;
+  refuse_run(L, rt);
+  int status = drive(L, rt, run_body);
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
+/* ---- iflow.step ---- */
+
+static bool busy(const struct ifl_runtime *rt)
+{
+  return rt->tasks > 0 || !nothing_open(rt);
+}
+
+static int step_body(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  int64_t wait = lua_tointeger(L, 1);
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  lua_settop(L, 0);
+  lua_pushnil(L); /* there is no main task */
+  lua_pushnil(L);
+  lua_pushnil(L);
+  resume_ready(L, rt);
+  if (!rt->failed) {
+    ifl_loop_turn(rt->loop, rt->ready > 0 || !busy(rt) ? 0 : wait);
+    if (rt->any_signal) start_signal_tasks(L, rt);
+    resume_ready(L, rt);
+  }
+  if (rt->failed) return raise_failure(L);
+  lua_pushboolean(L, busy(rt));
+  return 1;
+}
+
+int ifl_task_step(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  int64_t wait = lua_isnoneornil(L, 1) ? 0 : ifl_checkduration(L, 1);
+  if (rt->stepping)
+    ifl_raise(L, "iflow.step was called in a task that iflow.step runs; the program's own loop is "
+                 "to call it");
+  if (rt->running) ifl_raise(L, "iflow.step is for a loop of the program's own; iflow.run is one");
+  lua_settop(L, 0);
+  lua_pushinteger(L, wait);
+  rt->stepping = rt->embedded = true;
+  int status = drive(L, rt, step_body);
+  rt->held = rt->tasks > 0;
+  return status == LUA_OK ? 1 : lua_error(L);
+}
+
+int ifl_task_pollfd(lua_State *L)
+{
+  lua_pushinteger(L, ifl_loop_fd(ifl_loop(L)));
+  return 1;
+}
+
+int ifl_task_next_timeout(lua_State *L)
+{
+  struct ifl_runtime *rt = ifl_runtime(L);
+  int64_t ms = rt->ready > 0 || rt->any_signal ? 0 : ifl_loop_next_ms(rt->loop);
+  if (ms < 0) lua_pushnil(L);
+  else lua_pushnumber(L, (lua_Number)ms / 1000);
+  return 1;
 }
 
 int ifl_task_push_outcome(lua_State *L, int idx)

@@ -66,7 +66,7 @@ const char *ifl_task_label(const struct ifl_runtime *rt);
 
 /* Starts a function as a task of its own, from C: used by the server to run a handler a request.
  * The stack holds, as for lua_call, the function and above it nargs arguments; all are popped.
- * Raises when memory is out, and outside iflow.run. */
+ * Raises when memory is out. */
 void ifl_task_spawn(lua_State *L, int nargs);
 
 int ifl_open_task(lua_State *L);

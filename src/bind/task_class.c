@@ -1,5 +1,8 @@
 /* task_class.c -- tasks as a script sees them (class iflow.task); the scheduler is task.c.
  *   run(fn, ...)            -- drives the loop until every task has ended; fn's results
+ *   step([timeout])         -- one turn, waiting at most so long (0); whether anything is left to do
+ *   pollfd()                -- readable when a step is due
+ *   next_timeout()          -- seconds after which one is due anyhow; nil: none
  *   spawn(fn, ...)          -- a task; an error in it that no join waits for ends the run
  *   task:join([timeout])    -- waits; its results, or nil, err
  *   task:cancel()           -- its wait, now or next, raises task.canceled
@@ -221,11 +224,23 @@ static int f_signal(lua_State *L)
 int ifl_open_task(lua_State *L)
 {
   static const luaL_Reg funcs[] = {
-    { "run", ifl_task_run },       { "spawn", f_spawn },   { "sleep", f_sleep },
-    { "current", f_current },      { "park", f_park },     { "wake", f_wake },
-    { "counts", f_counts },        { "now", f_now },       { "monotonic", f_monotonic },
-    { "drop_idle", f_drop_idle },  { "signal", f_signal }, { "seconds", f_seconds },
-    { "inner", ifl_task_f_inner }, { NULL, NULL },
+    { "run", ifl_task_run },
+    { "spawn", f_spawn },
+    { "sleep", f_sleep },
+    { "current", f_current },
+    { "park", f_park },
+    { "wake", f_wake },
+    { "counts", f_counts },
+    { "now", f_now },
+    { "monotonic", f_monotonic },
+    { "drop_idle", f_drop_idle },
+    { "signal", f_signal },
+    { "seconds", f_seconds },
+    { "inner", ifl_task_f_inner },
+    { "step", ifl_task_step },
+    { "pollfd", ifl_task_pollfd },
+    { "next_timeout", ifl_task_next_timeout },
+    { NULL, NULL },
   };
   static const luaL_Reg methods[] = {
     { "join", m_join },       { "cancel", m_cancel },

@@ -152,12 +152,27 @@ static bool run_soon(iflow_loop *loop)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-int64_t ifl_loop_next_ms(const iflow_loop *loop)
+/* By our own lists: milliseconds until there is something to call, -1 for never. */
+static int64_t next_call(const iflow_loop *loop)
 {
   if (loop->soon.next != &loop->soon) return 0;
   if (loop->timers == NULL) return -1;
   int64_t left = loop->timers->due - ifl_clock_mono_ms();
   return left > 0 ? left : 0;
+}
+
+int64_t ifl_loop_next_ms(const iflow_loop *loop)
+{
+  /* Alive, with no timer of ours in it, and yet no time to wait: handles are to be closed. */
+  if (uv_loop_alive(&loop->uv) && (loop->unpolled || uv_backend_timeout(&loop->uv) == 0)) return 0;
+  return next_call(loop);
+}
+
+/* Callbacks may have libuv watch more; what it watches from before is known to the kernel then. */
+static void poll_once(iflow_loop *loop, uv_run_mode mode)
+{
+  if (uv_loop_alive(&loop->uv)) loop->unpolled = false; /* else uv_run does not get as far */
+  uv_run(&loop->uv, mode);
 }
 
 /* Ends the wait. libuv before 1.45 runs timers before it polls, too: one that is due by then would
@@ -171,15 +186,15 @@ void ifl_loop_turn(iflow_loop *loop, int64_t max_wait_ms)
 {
   bool ran = run_soon(loop);
   ran = run_timers(loop) || ran;
-  int64_t wait = ifl_loop_next_ms(loop);
+  int64_t wait = next_call(loop);
   if (wait < 0 || (max_wait_ms >= 0 && max_wait_ms < wait)) wait = max_wait_ms;
   if (ran) wait = 0; /* what these calls made ready belongs to the caller now */
   if (wait == 0) {
-    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    poll_once(loop, UV_RUN_NOWAIT);
   } else {
     uv_update_time(&loop->uv); /* else the wait below counts from the last poll */
     if (wait > 0) uv_timer_start(&loop->wake, on_wake, (uint64_t)wait, 0);
-    uv_run(&loop->uv, UV_RUN_ONCE);
+    poll_once(loop, UV_RUN_ONCE);
     uv_timer_stop(&loop->wake);
   }
   run_timers(loop);
@@ -233,6 +248,7 @@ static void watch(ifl_poll *p)
   int events =
       (p->events & IFL_READABLE ? UV_READABLE : 0) | (p->events & IFL_WRITABLE ? UV_WRITABLE : 0);
   uv_poll_start(&p->handle, events, on_poll);
+  p->loop->unpolled = true;
 }
 
 static void on_poll(uv_poll_t *h, int status, int events)
@@ -340,6 +356,7 @@ int ifl_loop_signal(iflow_loop *loop, int signum, void (*cb)(void *payload, int 
   }
   int rc = uv_signal_start(&s->handle, on_signal, signum);
   if (rc < 0) return ifl_fail(err, IFLOW_ESYSTEM, "signal %d: %s", signum, uv_strerror(rc));
+  loop->unpolled = true;
   return 0;
 }
 
@@ -357,6 +374,7 @@ int iflow_loop_new(iflow_loop **out, iflow_error *err)
   uv_timer_init(&loop->uv, &loop->wake);
   ring_init(&loop->soon);
   loop->now = ifl_clock_mono_ms();
+  loop->unpolled = true; /* the descriptor by which threads tell that they are done */
   loop->log.level = IFL_LOG_WARN;
   *out = loop;
   return 0;

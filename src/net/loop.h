@@ -20,7 +20,9 @@ void ifl_loop_turn(iflow_loop *loop, int64_t max_wait_ms);
 int64_t ifl_loop_now(const iflow_loop *loop);
 struct ifl_log *ifl_loop_log(iflow_loop *loop);
 
-/* For embedding into a foreign loop: readable when a turn is due; milliseconds until a timer is. */
+/* For embedding into a foreign loop: a descriptor that is readable when a turn is due, and the
+ * milliseconds after which one is due anyhow (-1: none is). The descriptor knows only what a turn
+ * has shown to the kernel, so until that has happened a turn is due at once (0). */
 int ifl_loop_fd(const iflow_loop *loop);
 int64_t ifl_loop_next_ms(const iflow_loop *loop);
 

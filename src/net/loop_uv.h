@@ -21,6 +21,7 @@ struct iflow_loop {
   struct ifl_timer *timers; /* root of the pairing heap */
   struct ifl_soon soon;     /* head of a ring */
   int64_t now;
+  bool unpolled; /* libuv was given something to watch that it has not shown to the kernel yet */
   struct ifl_log log;
   struct ifl_counts open;
   struct ifl_signal signals[IFL_SIGNALS_MAX];

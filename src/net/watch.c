@@ -54,6 +54,7 @@ int ifl_watch_new(ifl_watch **out, iflow_loop *loop, const char *dir,
     ifl_watch_free(w);
     return refuse(err, rc, dir);
   }
+  loop->unpolled = true;
   *out = w;
   return 0;
 }
