@@ -1,0 +1,72 @@
+---@meta iflow
+
+--- The module.
+---
+--- `require "iflow"` gives one table. Each name in it is loaded when it is first used; a name that
+--- does not exist raises and suggests the nearest one.
+---
+--- ```lua
+--- local iflow = require "iflow"
+---
+--- iflow.sender "orders" {
+---   service_key = "orders-key.json",
+---   to          = "/http/orders",
+---   transform   = { iflow.transform.csv { header = true }, iflow.transform.to_json {} },
+--- }
+--- ```
+---
+--- What can go wrong in a correct script comes back as `nil, err`, and `err` is an `iflow.error`:
+--- compare `err.code`, print `err`. A mistake in the script itself (a wrong type, an unknown
+--- option, an object that is closed) raises at the line that makes it.
+---
+--- Whatever waits does so in a task, that is inside `iflow.run`; in scripts that `iflow run` and
+--- `iflow serve` start there is one already.
+
+--- A length of time: seconds, or a text with a unit such as `"500ms"`, `"30s"`, `"5m"`, `"2h"`,
+--- `"7d"`.
+---@alias iflow.duration number|string
+
+--- What has no place in a log: a secret, or the text itself.
+---@alias iflow.secretive iflow.secret|string
+
+--- The program, or the module that another program loads.
+---@class iflow
+--- Version of the module, such as `"0.1.0"`.
+---@field version string
+--- What `iflow run --set name=value` gave, texts by name; empty otherwise.
+---@field args table<string, string>
+--- JSON between text and Lua tables.
+---@field json iflow.json
+--- XML between text and Lua tables.
+---@field xml iflow.xml
+--- Values that print as their fingerprint.
+---@field secret iflow.secret.module
+--- The log of the program.
+---@field log iflow.log
+--- What the BTP cockpit lets you download.
+---@field service_key iflow.service_key.module
+--- A certificate with its private key.
+---@field identity iflow.identity.module
+--- Certificates: read, check, fetch, request.
+---@field cert iflow.cert
+--- What failures look like.
+---@field error iflow.error.module
+--- What becomes of a message before it is sent.
+---@field transform iflow.transform
+--- Messages on their way.
+---@field message iflow.message.module
+--- Traces of W3C Trace Context.
+---@field trace iflow.trace.module
+--- Messages on disk until they are delivered.
+---@field outbox iflow.outbox.module
+--- Senders with an outbox, and what triggers them.
+---@field service iflow.service.module
+--- What the tenant says of a message.
+---@field message_log iflow.message_log.module
+--- The tenant's OData API.
+---@field odata iflow.odata.module
+--- A tenant on localhost for tests.
+---@field sandbox iflow.sandbox.module
+local iflow = {}
+
+return iflow

@@ -1,0 +1,92 @@
+---@meta _
+
+--- Relays: a local HTTP endpoint for systems that cannot do OAuth.
+---
+--- `iflow serve` listens there. A POST is answered when its message is durable: 202 and
+--- `{"id":…,"state":"accepted"}`; 200 and "known" when the client posts the same id again.
+---
+--- ```lua
+--- local iflow = require "iflow"
+--- iflow.sender "orders" { to = "/http/orders" }
+--- iflow.relay { listen = "127.0.0.1:8080", path = "/orders", sender = "orders", wait = "20s" }
+--- ```
+
+--- What came in.
+---@class iflow.relay.request
+--- HTTP method.
+---@field method string
+--- Its path.
+---@field path string
+--- Its query parameters.
+---@field query table<string, string>
+--- Its headers, names in lower case.
+---@field headers table<string, string>
+--- Address of the client.
+---@field peer string
+--- Subject of the client certificate.
+---@field subject? string
+--- Of the body.
+---@field content_type? string
+
+--- Options of `iflow.relay`; `path` and `sender` are needed. Certificates and the limits of an
+--- address are said by its first relay.
+---@class iflow.relay.options
+--- Address and port, or a port; 0 is a free one. Default: `"127.0.0.1:8080"`.
+---@field listen? string|integer
+--- Of the requests, all of it. Needed.
+---@field path string
+--- Name of the sender, or a function that gives it; it may refuse: `iflow.reject "why"`. Needed.
+---@field sender string|fun(request: iflow.relay.request): any
+--- In logs; without it address and path.
+---@field name? string
+--- true (a minute) or a time: the answer waits for the flow's. Default: `false`.
+---@field wait? boolean|iflow.duration
+--- Headers that go on to the tenant. Default: `{ "SAP_*", "X-Correlation-ID" }`.
+---@field headers? string[]
+--- Query parameters that go on as headers: { plant = "X-Plant" }. Default: `{}`.
+---@field query? table<string, string>
+--- Bytes of a body; more is refused (413). Default: `10 * 1024 * 1024`.
+---@field max_body? integer
+--- File with the key that clients show as X-API-Key or bearer token; several: each key will do.
+---@field api_key_file? string|string[]
+--- Its certificate: makes it HTTPS.
+---@field cert? string
+--- Its private key.
+---@field key? string
+--- File with the passphrase of the key.
+---@field pass_file? string
+--- PEM file: clients must show a certificate that leads to one of these.
+---@field client_ca? string
+--- Subjects of certificates that are let in.
+---@field subjects? string[]
+--- Web pages that may post; others are refused (403). Default: `{}`.
+---@field origins? string[]
+--- More names for the Host field than the address and localhost. Default: `{}`.
+---@field hosts? string[]
+--- Requests at work at once; more are told to come again (503). Default: `256`.
+---@field concurrency? integer
+--- Requests a second at most; more are told to come again (429).
+---@field rate? number
+--- Connections of the address; 1000 when it is not given.
+---@field max_connections? integer
+--- Until a request's head is there; "20s" when it is not given.
+---@field head_timeout? iflow.duration
+--- Without a byte of a body; "20s" when it is not given.
+---@field body_gap? iflow.duration
+--- Between two requests of a connection; "60s" when it is not given.
+---@field idle_timeout? iflow.duration
+--- Of a whole request; "10m" when it is not given.
+---@field total_timeout? iflow.duration
+
+--- What was defined.
+---@class iflow.relay
+--- Its name.
+---@field name string
+
+---@class iflow
+local iflow = {}
+
+--- Defines a relay; raises at that line when something is wrong.
+---@param options iflow.relay.options
+---@return iflow.relay relay
+function iflow.relay(options) end
