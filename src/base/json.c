@@ -355,3 +355,8 @@ const char *ifl_json_member(const ifl_json *object, size_t i, const ifl_json **v
   if (value_out != NULL) *value_out = (const ifl_json *)m;
   return m->string;
 }
+
+const char *ifl_json_library(void)
+{
+  return cJSON_Version();
+}

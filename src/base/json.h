@@ -31,4 +31,7 @@ const ifl_json *ifl_json_item(const ifl_json *array, size_t i);
 /* i-th member of an object: its name, or NULL past the end. */
 const char *ifl_json_member(const ifl_json *object, size_t i, const ifl_json **value);
 
+/* The version of cJSON. */
+const char *ifl_json_library(void);
+
 #endif

@@ -34,6 +34,7 @@ int ifl_open_lines(lua_State *L);
 int ifl_open_fixed_width(lua_State *L);
 int ifl_open_charset(lua_State *L);
 int ifl_open_gzip(lua_State *L);
+int ifl_open_build(lua_State *L);
 
 /* Borrowed; pinned by the stack slot. Raise when arg is something else or closed. */
 ifl_credential *ifl_checkidentity(lua_State *L, int arg);    /* identity.c */

@@ -34,6 +34,7 @@ static const luaL_Reg submodules[] = {
   { "probe", ifl_open_probe },
   { "tenant", ifl_open_tenant },
   { "outbox", ifl_open_outbox },
+  { "build", ifl_open_build },
   { NULL, NULL },
 };
 /* clang-format on */

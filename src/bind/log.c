@@ -10,6 +10,7 @@
  *                                         lines begin as systemd's journal takes them
  *   log.capture(true)                  -- for tests: keeps lines in memory instead of writing them
  *   log.captured()                     -- what was kept since the last call, as one string
+ *   log.redact(text) -> the text without the secrets that a line of the log would lose
  *   log.ring(500)                      -- the last lines, see log_ring.c                         */
 #include "base/buffer.h"
 #include "base/log.h"
@@ -200,12 +201,23 @@ static int f_captured(lua_State *L)
   return 1;
 }
 
+static int f_redact(lua_State *L)
+{
+  size_t n;
+  luaL_Buffer b;
+  const char *text = luaL_checklstring(L, 1, &n);
+  char *copy = luaL_buffinitsize(L, &b, n);
+  memcpy(copy, text, n);
+  luaL_pushresultsize(&b, ifl_log_redact(copy, n));
+  return 1;
+}
+
 int ifl_open_log(lua_State *L)
 {
   static const luaL_Reg funcs[] = {
     { "level", f_level },     { "enabled", f_enabled }, { "write", f_write },
     { "format", f_format },   { "capture", f_capture }, { "captured", f_captured },
-    { "ring", ifl_log_ring }, { NULL, NULL },
+    { "ring", ifl_log_ring }, { "redact", f_redact },   { NULL, NULL },
   };
   static const luaL_Reg meta[] = { { "__gc", capture_gc }, { NULL, NULL } };
   ifl_log_ring_open(L);

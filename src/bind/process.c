@@ -4,6 +4,7 @@
  *   process.pid() -> number
  *   process.detach { program, arg…, log = path } -> pid | nil, err
  *   process.output { program, arg… } -> what it prints, see process_output.c
+ *   process.environment() -> { NAME = value }
  *   process.status(pid) -> "running" | "ended", exit code (128 + n after signal n)  of a detached one */
 #include "base/error.h"
 #include "bind/bind.h"
@@ -38,6 +39,19 @@ static int f_executable(lua_State *L)
 static int f_pid(lua_State *L)
 {
   lua_pushinteger(L, (lua_Integer)getpid());
+  return 1;
+}
+
+static int f_environment(lua_State *L)
+{
+  lua_newtable(L);
+  for (char **each = environ; each != NULL && *each != NULL; each++) {
+    const char *equals = strchr(*each, '=');
+    if (equals == NULL) continue;
+    lua_pushlstring(L, *each, (size_t)(equals - *each));
+    lua_pushstring(L, equals + 1);
+    lua_rawset(L, -3);
+  }
   return 1;
 }
 
@@ -116,10 +130,13 @@ static int f_status(lua_State *L)
 int ifl_open_process(lua_State *L)
 {
   ifl_offload_open(L);
-  static const luaL_Reg funcs[] = {
-    { "executable", f_executable },   { "pid", f_pid },       { "detach", f_detach },
-    { "output", ifl_process_output }, { "status", f_status }, { NULL, NULL }
-  };
+  static const luaL_Reg funcs[] = { { "executable", f_executable },
+                                    { "pid", f_pid },
+                                    { "detach", f_detach },
+                                    { "output", ifl_process_output },
+                                    { "status", f_status },
+                                    { "environment", f_environment },
+                                    { NULL, NULL } };
   luaL_newlib(L, funcs);
   return 1;
 }

@@ -54,3 +54,8 @@ int ifl_gzip_step(ifl_gzip *g, const char **in, size_t *n, bool last, char *out,
   *made = room - g->z.avail_out;
   return 0;
 }
+
+const char *ifl_gzip_library(void)
+{
+  return zlibVersion();
+}

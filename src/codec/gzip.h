@@ -16,4 +16,7 @@ void ifl_gzip_free(ifl_gzip *g);
 int ifl_gzip_step(ifl_gzip *g, const char **in, size_t *n, bool last, char *out, size_t cap,
                   size_t *made, iflow_error *err);
 
+/* The version of zlib. */
+const char *ifl_gzip_library(void);
+
 #endif

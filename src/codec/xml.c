@@ -595,3 +595,8 @@ bool ifl_xml_next(ifl_xml_reader *r, struct ifl_xml_event *e)
   r->taken += sizeof item + item.name_len + item.len;
   return true;
 }
+
+const char *ifl_xml_library(void)
+{
+  return XML_ExpatVersion();
+}

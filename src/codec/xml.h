@@ -81,4 +81,7 @@ int ifl_xml_write_end(struct ifl_xml_writer *w, const char *name, size_t n, iflo
 /* The text with what must be escaped in content and in attributes. */
 int ifl_xml_escape(struct ifl_buf *out, const char *s, size_t n, bool attribute, iflow_error *err);
 
+/* The version of expat: "expat_2.5.0". */
+const char *ifl_xml_library(void);
+
 #endif

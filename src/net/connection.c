@@ -675,3 +675,8 @@ int ifl_connection_error(const ifl_connection *c, iflow_error *err)
   return ifl_fail(err, IFLOW_ERESET, "the connection to %s broke: %s", c->authority,
                   os_text(c, c->error[0] != '\0' ? c->error : curl_easy_strerror(c->broken)));
 }
+
+const char *ifl_connection_library(void)
+{
+  return curl_version();
+}

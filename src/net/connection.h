@@ -70,4 +70,7 @@ struct ifl_connection_way {
 };
 void ifl_connection_get_way(const ifl_connection *c, struct ifl_connection_way *out);
 
+/* The version of libcurl and of what it is built with: "libcurl/7.88.1 OpenSSL/3.0.15 …". */
+const char *ifl_connection_library(void);
+
 #endif

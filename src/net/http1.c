@@ -514,3 +514,11 @@ size_t ifl_http1_chunk_head(char out[20], size_t n)
 {
   return (size_t)snprintf(out, 20, "%zx\r\n", n);
 }
+
+#define STRING(x) #x
+#define TEXT(x)   STRING(x)
+
+const char *ifl_http1_library(void)
+{
+  return TEXT(LLHTTP_VERSION_MAJOR) "." TEXT(LLHTTP_VERSION_MINOR) "." TEXT(LLHTTP_VERSION_PATCH);
+}

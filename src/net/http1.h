@@ -74,4 +74,7 @@ size_t ifl_http1_chunk_head(char out[20], size_t n);
 /* Whether s is a token of RFC 9110 (method or field name). */
 bool ifl_http1_is_token(const char *s, size_t n);
 
+/* The version of llhttp. */
+const char *ifl_http1_library(void);
+
 #endif

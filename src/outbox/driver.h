@@ -181,6 +181,8 @@ struct ifl_outbox_driver {
 };
 
 extern const struct ifl_outbox_driver ifl_outbox_sqlite;
+/* The version of SQLite. */
+const char *ifl_outbox_sqlite_library(void);
 
 /* types.c: the lists above. Adding returns a zeroed item, NULL when memory is out. */
 struct ifl_outbox_message *ifl_outbox_list_add(struct ifl_outbox_list *list);

@@ -419,3 +419,8 @@ const struct ifl_outbox_driver ifl_outbox_sqlite = {
   .purge = ifl_sqlite_purge,
   .owns = ifl_sqlite_owns,
 };
+
+const char *ifl_outbox_sqlite_library(void)
+{
+  return sqlite3_libversion();
+}

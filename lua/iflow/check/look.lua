@@ -137,7 +137,7 @@ end
 
 function look:credentials()
   if self.known_entries then return self.known_entries end
-  local now = clock.now()
+  local now = clock.now() // 1
   self.known_entries = entries.of_tenant(self.tenant, "")
   for _, entry in ipairs(self.known_entries) do
     entry.days_left = entry.not_after and math.floor((entry.not_after - now) / DAY)

@@ -1,6 +1,7 @@
 -- check.lua -- iflow check [TO]: the doctor. Goes the way of a call step by step, prints a line for
 -- each step with its verdict and what was found, and under it what to do. With --nagios it is one
--- line for a monitoring system.
+-- line for a monitoring system; with --bundle it writes an archive for whoever is to help.
+local bundles = require "iflow.cli.bundle"
 local check = require "iflow.check"
 local core = require "iflow.core"
 local curl = require "iflow.cli.curl"
@@ -14,6 +15,8 @@ local tenants = require "iflow.cli.tenant"
 local words = require "iflow.cli.outbox_words"
 
 local json = core.json
+
+local command -- what this file returns
 
 local STEP_WIDTH, VERDICT_WIDTH = #"client certificate", #"skipped"
 
@@ -53,13 +56,28 @@ local function value_of(report)
     exit_code = report.exit_code, credentials = credentials }
 end
 
-local function finish(report, out)
+local function finish(report, out, bundle)
   if out.json_mode then
-    out:json(value_of(report))
+    local value = value_of(report)
+    value.bundle = bundle
+    out:json(value)
   else
     out:note(("%s: %s"):format(out.name, SUMS[report.verdict]))
   end
   return report.exit_code
+end
+
+-- Writes the bundle that was asked for: what JSON says of it, nil when there is none, or nil, err.
+local function write_bundle(subject, report, out)
+  local args, tenant, sender = subject.args, subject.tenant, subject.sender
+  if not args.bundle then return nil end
+  local files, err = bundles.write(args, out, subject.command, { report = value_of(report),
+    options = tenant and tenant.options or tenants.settings(args, out), api = subject.options.api,
+    key = tenant and tenant.service_key, sender = sender and sender.options })
+  if not files then return nil, err end
+  local names = json.array {}
+  for i, file in ipairs(files) do names[i] = file.name end
+  return { path = args.bundle, files = names }
 end
 
 -- status: of check/nagios.lua; report: nil when nothing could be looked at.
@@ -76,14 +94,19 @@ local function print_status(status, out, report)
   return status.exit_code
 end
 
--- Prints each line when it is known: a step may take its time.
-local function examine(tenant, options, why, out)
+-- Prints each line when it is known: a step may take its time. subject: { args, options, command,
+-- tenant =, why = it is not open, sender = }
+local function examine(subject, out)
   local limits, began = out.limits, core.task.monotonic()
   local each = not out.json_mode and not limits and function(result) print_step(out, result) end
-  local report = check.run(tenant, options, why, each or nil)
-  if not limits then return finish(report, out) end
-  limits.seconds = core.task.monotonic() - began
-  return print_status(nagios(report, limits), out, report)
+  local report = check.run(subject.tenant, subject.options, subject.why, each or nil)
+  if limits then
+    limits.seconds = core.task.monotonic() - began
+    return print_status(nagios(report, limits), out, report)
+  end
+  local bundle, err = write_bundle(subject, report, out)
+  if err then return nil, err end
+  return finish(report, out, bundle)
 end
 
 -- What is asked ----------------------------------------------------------------------------------
@@ -94,7 +117,11 @@ local function options_of(args)
   local options = { to = args.to, auth = args.auth, api = args.api_key, role = args.role,
     csrf = csrf[args.csrf], send = args.send or nil, timeout = args.max_time,
     warn_days = args.warning, key_age = args.key_age, offline = args.offline or nil }
-  if args.offline and args.send then return usage "--offline and --send exclude each other" end
+  for _, pair in ipairs { { "offline", "send" }, { "nagios", "bundle" } } do
+    if args[pair[1]] and args[pair[2]] then
+      return usage(("--%s and --%s exclude each other"):format(pair[1], pair[2]))
+    end
+  end
   if not args.send then
     if #args.data > 0 then return usage("data without --send: nothing is sent unless asked") end
     return options
@@ -136,25 +163,35 @@ local function sender_of(args, out)
     #defined.names > 0 and "it defines: " .. table.concat(defined.names, ", ") or nil)
 end
 
-local function check_sender(args, options, out)
-  local sender, err = sender_of(args, out)
+local function check_sender(subject, out)
+  local sender, err = sender_of(subject.args, out)
   if not sender then return nil, err end
-  add_sender(options, sender)
+  add_sender(subject.options, sender)
   local ok, why = sender:open()
-  local code = examine(ok and sender.tenant, options, why, out)
+  subject.sender, subject.tenant, subject.why = sender, ok and sender.tenant, why
+  local code
+  code, err = examine(subject, out)
   sender:close()
-  return code
+  return code, err
+end
+
+local function check_tenant(subject, out)
+  subject.tenant, subject.why = tenants.open(subject.args, out)
+  local code, err = examine(subject, out)
+  if subject.tenant then subject.tenant:close() end
+  return code, err
 end
 
 local function run_check(args, out)
   local options, err = options_of(args)
   if not options then return nil, err end
   if args.sender and not args.script then return usage "--sender needs --script" end
-  if args.script then return check_sender(args, options, out) end
-  local tenant, why = tenants.open(args, out)
-  local code = examine(tenant, options, why, out)
-  if tenant then tenant:close() end
-  return code
+  local ok
+  ok, err = bundles.check(args)
+  if not ok then return nil, err end
+  local subject = { args = args, options = options, command = command }
+  if args.script then return check_sender(subject, out) end
+  return check_tenant(subject, out)
 end
 
 -- For a monitoring system every failure of ours is UNKNOWN, not one of what is looked at.
@@ -180,6 +217,8 @@ local function misused(rest, err, out)
   return out:fail(err)
 end
 
+-- Options ----------------------------------------------------------------------------------------
+
 -- What would send something is asked for at each check, not by a variable that is there for calls.
 local function asked_here(row) return setmetatable({ env = false }, { __index = row }) end
 
@@ -188,7 +227,7 @@ local function days(number)
   return number
 end
 
-return {
+command = {
   name = "check",
   summary = "the doctor: every step from DNS to the role, and what to do",
   description = "Goes the way of a call step by step and prints for each one what it found, with "
@@ -200,7 +239,8 @@ return {
   arguments = { { "to", args = "?", help = "path under the service key's url, or a full URL" } },
   options = tenants.with {
     { "--script", value = "SCRIPT", env = false, help = "check a sender of this script" },
-    { "--sender", value = "NAME", env = false, help = "which one, when there are several" },
+    { "--sender", value = "NAME", env = false, complete = "sender",
+      help = "which one, when there are several" },
     { "--auth", value = "WAY", choices = { "token", "certificate", "basic" }, default = "token",
       help = "how the call is authenticated" },
     { "--csrf", value = "WHEN", choices = { "auto", "always", "never" }, default = "auto",
@@ -220,8 +260,11 @@ return {
     { "--critical", value = "DAYS", type = "integer", convert = days, default = 7, env = false,
       help = "with --nagios: less days than this are critical" },
     asked_here(curl.options[1]), asked_here(curl.options[2]), asked_here(curl.options[3]),
-    asked_here(curl.options[4]),
+    asked_here(curl.options[4]), bundles.options[1], bundles.options[2], bundles.options[3],
+    bundles.options[4], bundles.options[5],
   },
   misused = misused,
   run = run,
 }
+
+return command

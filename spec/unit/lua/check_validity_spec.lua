@@ -1,5 +1,5 @@
--- How long credentials are good, as iflow check tells it by their files: warnings, exit code, line for
--- monitoring systems. Nobody is asked over a network.
+-- How long credentials are good, as iflow check tells it by their files: warnings, exit code, and a
+-- line for monitoring systems. Nobody is asked over a network.
 local async = require "spec.support.async"
 local clock = require "iflow.clock"
 local core = require "iflow.core"
@@ -58,15 +58,16 @@ describe("the validity of credentials", function()
   teardown(function() dir:close() end)
 
   it("is told 30, 14, 7 and 1 days before the end, by the exit code, too", async(function()
-    local cases = { { 400, 0 }, { 31, 0 }, { 29.5, 10 }, { 13.5, 10 }, { 6.5, 11 }, { 0.5, 12 } }
+    local cases = { { 400.5, 0 }, { 30.5, 0 }, { 29.5, 10 }, { 13.5, 10 }, { 6.5, 11 },
+      { 0.5, 12 } }
     for i, case in ipairs(cases) do
       local found, report = check { service_key = key_file("near" .. i, case[1]) }
       assert.equal(case[2], report.exit_code)
       assert.equal(case[2] == 0 and "fine" or "warning", report.verdict)
       assert.equal(case[2] ~= 0 and "ends_soon" or nil, found[1].cause)
-      assert.equal(math.floor(case[1] - 0.001), report.credentials[1].days_left)
+      assert.equal(math.floor(case[1]), report.credentials[1].days_left)
     end
-    local _, early = check({ service_key = key_file("near", 40) }, { warn_days = 60 })
+    local _, early = check({ service_key = key_file("near", 40.5) }, { warn_days = 60 })
     assert.equal(10, early.exit_code)
   end))
 
@@ -131,15 +132,15 @@ describe("the validity of credentials", function()
   end
 
   it("is a line of Nagios with figures", function()
-    local cases = { { 300, 0, "OK" }, { 29.5, 1, "WARNING" }, { 6.5, 2, "CRITICAL" },
-      { -1, 2, "CRITICAL" } }
+    local cases = { { 300.5, 0, "OK" }, { 29.5, 1, "WARNING" }, { 6.5, 2, "CRITICAL" },
+      { -0.5, 2, "CRITICAL" } }
     for _, case in ipairs(cases) do
       local status, values, text = nagios("--service-key", key_file("watched", case[1]))
       assert.same({ case[2], case[3] }, status, text)
-      assert.equal(("%d;30:;7:"):format(math.floor(case[1] - 0.001)), values.service_key_days)
+      assert.equal(("%d;30:;7:"):format(math.floor(case[1])), values.service_key_days)
       assert.is_truthy(values.time:find "^%d+%.%d+s$")
     end
-    local path = key_file("watched", 20)
+    local path = key_file("watched", 19.5)
     assert.same({ 2, "CRITICAL" }, nagios("--service-key", path, "--critical", "21"))
     local _, values = nagios("--service-key", path, "--warning", "10", "--critical", "5")
     assert.equal("19;10:;5:", values.service_key_days)
@@ -153,7 +154,7 @@ describe("the validity of credentials", function()
   end)
 
   it("is JSON for programs", function()
-    local path = key_file("watched", 20)
+    local path = key_file("watched", 19.5)
     local result = process.run { process.iflow, "check", "--offline", "--nagios", "--json",
       "--service-key", path }
     local value = assert(core.json.decode(result.out))

@@ -91,7 +91,7 @@ return {
   name = "validity", needs = { "configuration" },
   applies = function(look) return look.tenant ~= nil end,
   run = function(look)
-    local now, found = clock.now(), {}
+    local now, found = clock.now() // 1, {}
     for _, entry in ipairs(look:credentials()) do
       found[#found + 1] = examine(look, entry, now) or nil
     end

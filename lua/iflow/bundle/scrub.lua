@@ -1,0 +1,126 @@
+--- Takes secrets out of texts, in whatever encoding they stand there. What goes into a bundle is
+-- chosen so that no secret is in it; this is for those that got into a log, an error of a server or
+-- a script all the same. Internal; for lua/iflow/bundle.lua.
+--
+--   local scrub = new_scrub()
+--   scrub:add(secret)                     -- an iflow.secret or a text: a password, a PEM key
+--   local text = scrub(text)              -- each of them is *** now, and so is what looks like one
+--
+-- Found as it is, form-encoded, as JSON and hex write it, and within base64 and base64url of
+-- anything that has it inside, such as the Authorization field of "client:secret".
+
+local core = require "iflow.core"
+
+local LEAST = 4   -- bytes; what is shorter would take harmless texts with it
+local PART = 16   -- bytes of a part of a secret that is one, too
+local CORE = 8    -- characters of base64 that are enough to find a secret by
+
+local scrub = {}
+scrub.__index = scrub
+
+-- Encodings -------------------------------------------------------------------------------------
+
+local function percent(text, kept, format)
+  return (text:gsub("[^%w" .. kept .. "]", function(c) return format:format(c:byte()) end))
+end
+
+local function hex(text, format)
+  return (text:gsub(".", function(c) return format:format(c:byte()) end))
+end
+
+-- What stands in base64 of any text that holds this one, which begins `before` bytes behind a
+-- multiple of three: the characters that no neighbour has a part in.
+local function within_base64(text, before)
+  local whole = core.crypto.base64(("\0"):rep(before) .. text)
+  local first = before == 0 and 1 or before + 2
+  return whole:sub(first, (before + #text) * 8 // 6)
+end
+
+local function add_base64(found, text)
+  for before = 0, 2 do
+    local inner = within_base64(text, before)
+    if #inner >= CORE then
+      found[#found + 1] = inner
+      found[#found + 1] = inner:gsub("%+", "-"):gsub("/", "_")
+    end
+  end
+end
+
+local function encodings(text)
+  local found = { text, percent(text, "%-%._", "%%%02X"), percent(text, "%-%._", "%%%02x"),
+    percent(text, "%-%._~", "%%%02X"), percent(text, "%-%._~", "%%%02x"), hex(text, "%02x"),
+    hex(text, "%02X") }
+  local quoted = core.json.encode(text)
+  if quoted then found[#found + 1] = quoted:sub(2, -2) end
+  add_base64(found, text)
+  return found
+end
+
+-- Secrets ---------------------------------------------------------------------------------------
+
+-- Of a PEM block each line, since they are wrapped anew in many ways; and its bytes.
+local function pieces_of_pem(text)
+  local pieces = {}
+  for body in text:gmatch "%-%-%-%-%-BEGIN [%u ]*PRIVATE KEY%-%-%-%-%-(.-)%-%-%-%-%-END" do
+    for line in body:gmatch "[%w+/=]+" do
+      if #line >= PART then pieces[#pieces + 1] = line end
+    end
+    pieces[#pieces + 1] = core.crypto.unbase64((body:gsub("[^%w+/=]", "")))
+  end
+  return pieces
+end
+
+-- SAP's secret is "uuid$random"; a shell takes one half of it.
+local function pieces_of(text)
+  if text:find("PRIVATE KEY", 1, true) then return pieces_of_pem(text) end
+  local pieces = { text }
+  for part in text:gmatch "[^$]+" do
+    if #part >= PART and part ~= text then pieces[#pieces + 1] = part end
+  end
+  return pieces
+end
+
+--- One more secret; nil is none.
+function scrub:add(secret)
+  if type(secret) == "userdata" then secret = secret:reveal() end
+  if type(secret) ~= "string" then return end
+  for _, piece in ipairs(pieces_of(secret)) do
+    if #piece >= LEAST then
+      for _, text in ipairs(encodings(piece)) do self.known[text] = true end
+    end
+  end
+  self.sorted = nil
+end
+
+-- The longest first: a secret may be a part of another one.
+local function sorted(self)
+  if self.sorted then return self.sorted end
+  local list = {}
+  for text in pairs(self.known) do list[#list + 1] = text end
+  table.sort(list, function(a, b)
+    if #a ~= #b then return #a > #b end
+    return a < b
+  end)
+  self.sorted = list
+  return list
+end
+
+local function without(text, secret)
+  local at = text:find(secret, 1, true)
+  if not at then return text end
+  local parts, from = {}, 1
+  while at do
+    parts[#parts + 1] = text:sub(from, at - 1)
+    from = at + #secret
+    at = text:find(secret, from, true)
+  end
+  parts[#parts + 1] = text:sub(from)
+  return table.concat(parts, "***")
+end
+
+function scrub:__call(text)
+  for _, secret in ipairs(sorted(self)) do text = without(text, secret) end
+  return core.log.redact(text)
+end
+
+return function() return setmetatable({ known = {} }, scrub) end
