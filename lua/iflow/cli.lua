@@ -9,6 +9,7 @@
 -- memory are the host's (src/host/limits.h). when_stopped(out), if there is one, is called after a
 -- signal has ended the command: to say what goes on elsewhere. misused(words, err, out), if there
 -- is one, tells of words that are wrong, and gives the exit code.
+local catalogue = require "iflow.cli.catalogue"
 local core = require "iflow.core"
 local errors = require "iflow.error"
 local help = require "iflow.cli.help"
@@ -32,13 +33,6 @@ end
 local function unknown(what, word, names, name)
   return usage_error(suggest.message(("unknown %s '%s'"):format(what, word), word, names),
     ("see: %s --help"):format(name))
-end
-
-local function sorted_keys(set)
-  local list = {}
-  for key in pairs(set) do list[#list + 1] = key end
-  table.sort(list)
-  return list
 end
 
 -- Beside what is compiled in, a directory under development may hold a new command.
@@ -79,7 +73,7 @@ end
 local function find_command(words, out, host)
   local word = words[1]
   if not is_command(host, word) then
-    return unknown("command", word, sorted_keys(host.commands()), "iflow")
+    return unknown("command", word, catalogue.names(), "iflow")
   end
   local command = require("iflow.cmd." .. word)
   out.name, words = "iflow " .. word, tail(words)
@@ -93,23 +87,6 @@ local function find_command(words, out, host)
 end
 
 -- Help -------------------------------------------------------------------------------------------
-
-local about = [[
-Sends messages to integration flows of SAP Integration Suite, with a token for every kind of
-service key.]]
-
-local epilog = [[
-iflow COMMAND --help tells about one command. The variable in brackets gives the same as its option.
-Exit codes: 0 delivered or fine, 1 rejected, 2 usage or configuration, 3 credentials refused,
-4 temporary failure, worth repeating, 5 in doubt.]]
-
-local function overview(host)
-  local commands = {}
-  for i, name in ipairs(sorted_keys(host.commands())) do
-    commands[i] = { name = name, summary = require("iflow.cmd." .. name).summary }
-  end
-  return { description = about, epilog = epilog, commands = commands }
-end
 
 local function print_help(out, name, command)
   out:print(help(name, command))
@@ -218,6 +195,7 @@ end
 
 -- `help NAME` is `NAME --help`; only --json may stand before the command.
 local function main(words, host)
+  catalogue.set_host(host)
   local out = output.new("iflow", asks_for_json(words))
   local leading_json = words[1] == "--json"
   if leading_json then words = tail(words) end
@@ -225,7 +203,7 @@ local function main(words, host)
   if word == nil then
     return out:fail(select(2, usage_error "no command was given"))
   elseif word == "--help" or word == "-h" or (word == "help" and #words == 1) then
-    return print_help(out, "iflow", overview(host))
+    return print_help(out, "iflow", catalogue.overview())
   elseif word == "--version" then
     out:result(function() out:print("iflow " .. host.version) end, { version = host.version })
     return 0

@@ -13,8 +13,8 @@ $ iflow --help
 > 
 > iflow COMMAND --help tells about one command. The variable in brackets gives the same as its
 > option.
-> Exit codes: 0 delivered or fine, 1 rejected, 2 usage or configuration, 3 credentials refused,
-> 4 temporary failure, worth repeating, 5 in doubt.
+> Exit codes: 0 delivered or fine, 1 rejected, 2 usage or configuration, 3 credentials refused, 4
+> temporary failure, worth repeating, 5 in doubt.
 
 $ iflow help token
 > Usage: iflow token [OPTION…]

@@ -58,10 +58,7 @@ local function option_label(row)
 end
 
 local function option_text(row)
-  local text = row.help or ""
-  if row.choices then text = text .. ": " .. table.concat(row.choices, ", ") end
-  if row.default ~= nil then text = text .. (" (default: %s)"):format(tostring(row.default)) end
-  if row.multiple then text = text .. "; may be repeated" end
+  local text = rows.explanation(row)
   local variable = rows.variable(row)
   if not variable then return text end
   if rows.is_list(row) then

@@ -6,7 +6,7 @@
 -- An argument row: { "to", help =, args = 1 | "?" | "*" | "+", choices =, type =, default = }
 -- An option row:   { "-o --output", value = "FILE", help =, key =, env =, default =, choices =,
 --                    type =, multiple =, required =, flag =, dash =, private =, convert =,
---                    group = }
+--                    group =, complete = }
 --   type      "number", "integer" or "duration"
 --   convert   function(value, from_variable) -> value | nil, what is wrong; after type
 --   multiple  may be repeated; the value is a list, and options may share a key
@@ -14,6 +14,9 @@
 --   dash      the value may begin with "-" (data, as in curl)
 --   env       the variable that gives it, IFLOW_<NAME> by default; false: none
 --   group     the heading of --help under which it stands
+--   complete  what a shell offers for the value: a list of words, or "file", "directory", "sender"
+--             or "job" (of the script that the other words name); by default the choices, and files
+--             or directories where the value is called so (FILE, SCRIPT, DIR)
 -- `rest` names what follows "--": { "arg", help =, owner = "the script" }; a list.
 local logging = require "iflow.cli.logging"
 
@@ -23,6 +26,7 @@ local common = {
   { "--json", flag = true, group = "General options",
     help = "machine-readable output on standard output" },
   { "--log-level", value = "LEVEL", convert = logging.check, default = "warn",
+    complete = { "error", "warn", "info", "debug", "trace" },
     group = "General options", help = "what is logged on standard error: error, warn, info, debug "
       .. "or trace, and MODULE=LEVEL for a module, such as info,http=debug" },
   { "--log-format", value = "FORMAT", choices = { "auto", "text", "json" }, default = "text",
@@ -82,6 +86,22 @@ function rows.default(row)
   if row.default ~= nil then return row.default end
   if row.flag then return false end
   return rows.is_list(row) and {} or nil
+end
+
+--- What the help says of an option, without its variable.
+function rows.explanation(row)
+  local text = row.help or ""
+  if row.choices then text = text .. ": " .. table.concat(row.choices, ", ") end
+  if row.default ~= nil then text = text .. (" (default: %s)"):format(tostring(row.default)) end
+  if row.multiple then text = text .. "; may be repeated" end
+  return text
+end
+
+local places = { FILE = "file", KEYFILE = "file", SCRIPT = "file", DIR = "directory" }
+
+--- What a shell offers for the value: a list of words, "file", "directory", "sender", "job" or nil.
+function rows.completion(row)
+  return row.complete or row.choices or places[row.value or row[1]:upper()]
 end
 
 return rows

@@ -186,7 +186,7 @@ return {
       options = {
         { "--from", value = "TIME", help = "where to begin (default: now)" },
         { "--to", value = "TIME", help = "where to end, itself left out (default: a week on)" },
-        { "--job", value = "NAME", help = "only this job" },
+        { "--job", value = "NAME", complete = "job", help = "only this job" },
         { "--limit", value = "N", type = "integer", default = 1000,
           help = "list at most so many runs" },
         { "--set", value = "NAME=VALUE", multiple = true,

@@ -140,10 +140,11 @@ return {
   arguments = { { "script", help = "the Lua file" } },
   rest = { "arg", owner = "the script", help = "arguments of the script, its table arg" },
   options = tenants.with {
-    { "--sender", value = "NAME", help = "send with this sender of the script" },
+    { "--sender", value = "NAME", complete = "sender",
+      help = "send with this sender of the script" },
     { "--input", value = "FILE", help = "what to send: a file, - for standard input" },
     { "--again", value = "FILE", help = "send what an earlier run wrote down as not delivered" },
-    { "--job", value = "NAME", help = "run this job of the script once, now" },
+    { "--job", value = "NAME", complete = "job", help = "run this job of the script once, now" },
     { "--dry-run", flag = true, help = "send nothing, show what would be sent" },
     { "--limit", value = "N", type = "integer", help = "send at most so many messages" },
     { "--rejects", value = "FILE",
