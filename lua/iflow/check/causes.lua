@@ -271,6 +271,14 @@ function causes.of(kind, answer, about)
   end
 end
 
+--- The finding of a step whose request got no answer; err: of the call.
+function causes.no_answer(err)
+  local row = causes.of("broken", err.cause or err)
+  return { verdict = "failed", code = err.code, cause = row and row.name or "no_answer",
+    evidence = row and ("%s (%s)"):format(row.says, err.message) or err.message,
+    next_step = row and row.next_step or err.hint }
+end
+
 --- How to come by a root that is missing, and how it is trusted then.
 function causes.add_root(host, port, cacert)
   return ("iflow cert fetch %s%s shows the chain (or %s, host %s, without Validate Server "

@@ -6,6 +6,7 @@ local curl = require "iflow.cli.curl"
 local errors = require "iflow.error"
 local json = core.json
 local tenants = require "iflow.cli.tenant"
+local with_doctor = require "iflow.cli.doctor_hint"
 
 local csrf = { auto = nil, always = true, never = false }
 
@@ -79,7 +80,7 @@ local function failed(err, args, out)
     write_answer(err, args)
     if err.body and not err.body:find "\n$" then io.stdout:write "\n" end
   end
-  return out:fail(err)
+  return out:fail(with_doctor(err, args.to))
 end
 
 local function run(args, out)

@@ -1,6 +1,7 @@
 -- token.lua -- iflow token: gets an access token and prints it, and nothing else, on standard
 -- output, for curl and the like: curl -H "Authorization: Bearer $(iflow token)" …
 local tenants = require "iflow.cli.tenant"
+local with_doctor = require "iflow.cli.doctor_hint"
 
 local function run(args, out)
   local tenant, err = tenants.open(args, out)
@@ -8,7 +9,7 @@ local function run(args, out)
   local token
   token, err = tenant:token { refresh = args.refresh }
   tenant:close()
-  if not token then return nil, err end
+  if not token then return nil, with_doctor(err) end
   out:result(function() out:print(token.access:reveal()) end, {
     access_token = out.json_mode and token.access:reveal() or nil, token_type = "Bearer",
     expires_at = token.expires_at, client_id = token.client_id,

@@ -14,18 +14,11 @@ local function named(look, answer, method)
     message_id = answer.message_id }
 end
 
-local function no_answer(err)
-  local row = causes.of("broken", err.cause or err)
-  return { verdict = "failed", code = err.code, cause = row and row.name or "no_answer",
-    evidence = row and ("%s (%s)"):format(row.says, err.message) or err.message,
-    next_step = row and row.next_step or err.hint }
-end
-
 local function send(look)
   local o = look.options
   local answer, err = look:call { to = look.to, method = o.method, headers = o.headers,
     query = o.query, body = o.body or "", csrf = o.csrf, timeout = o.timeout or 60 }
-  if not answer then return no_answer(err) end
+  if not answer then return causes.no_answer(err) end
   if answer.error then return named(look, answer, o.method or "POST") end
   return { verdict = "fine", message_id = answer.message_id,
     evidence = ("the message was delivered: %d, message id %s"):format(answer.status,
@@ -36,7 +29,7 @@ end
 local function fetch(look)
   local answer, err = look:call { to = look.to, method = "GET", csrf = false,
     headers = { ["X-CSRF-Token"] = "Fetch" } }
-  if not answer then return no_answer(err) end
+  if not answer then return causes.no_answer(err) end
   if answer.error then return named(look, answer, "GET") end
   local token = answer.headers["x-csrf-token"]
   if token and token ~= "" then

@@ -12,13 +12,6 @@ local function named(look, answer, evidence)
     next_step = row and row.next_step or err and err.hint }
 end
 
-local function no_answer(err)
-  local row = causes.of("broken", err.cause or err)
-  return { verdict = "failed", code = err.code, cause = row and row.name or "no_answer",
-    evidence = row and ("%s (%s)"):format(row.says, err.message) or err.message,
-    next_step = row and row.next_step or err.hint }
-end
-
 local function is_nowhere(answer)
   return answer.status == 404 and not answer.headers["x-cf-routererror"]
 end
@@ -43,13 +36,13 @@ return {
   needs = { "configuration", "dns", "proxy", "tcp", "tls", "client certificate", "token server" },
   run = function(look)
     local stranger, err = look:greeting()
-    if not stranger then return no_answer(err) end
+    if not stranger then return causes.no_answer(err) end
     if stranger.status >= 500 or stranger.headers["x-cf-routererror"] then
       return named(look, stranger, ("answered %d"):format(stranger.status))
     end
     local answer
     answer, err = look:call { to = look:nowhere(), method = "GET", csrf = false }
-    if not answer then return no_answer(err) end
+    if not answer then return causes.no_answer(err) end
     return judge(look, stranger, answer)
   end,
 }
