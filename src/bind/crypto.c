@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "base/digest.h"
 
-#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #define RANDOM_MAX (1 << 20)
 
@@ -68,16 +69,43 @@ static int f_unbase64(lua_State *L)
   return 1;
 }
 
+/* ---- UUIDs ---- */
+
+/* Random bytes in store for UUIDs: OpenSSL's generator costs as much for 16 bytes as for hundreds.
+ * The one of a Lua state, in upvalue 1. Not for secrets. */
+struct store {
+  unsigned char bytes[1024];
+  size_t left;
+  pid_t owner; /* a child of fork must not give out the same */
+};
+
+static int take_random(struct store *s, unsigned char *out, size_t n, iflow_error *err)
+{
+  pid_t self = getpid();
+  if (s->left < n || s->owner != self) {
+    int rc = ifl_random(s->bytes, sizeof s->bytes, err);
+    if (rc < 0) return rc;
+    s->left = sizeof s->bytes;
+    s->owner = self;
+  }
+  s->left -= n;
+  memcpy(out, s->bytes + s->left, n);
+  return 0;
+}
+
 /* RFC 9562: version and variant into 16 bytes, and their text onto the stack. */
 static int push_uuid(lua_State *L, unsigned char b[16], int version)
 {
-  char text[37];
+  static const char digits[] = "0123456789abcdef";
+  char text[36], *out = text;
   b[6] = (unsigned char)((b[6] & 0x0f) | version << 4);
   b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-  snprintf(text, sizeof text,
-           "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
-           b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-  lua_pushlstring(L, text, 36);
+  for (int i = 0; i < 16; i++) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
+    *out++ = digits[b[i] >> 4];
+    *out++ = digits[b[i] & 15];
+  }
+  lua_pushlstring(L, text, sizeof text);
   return 1;
 }
 
@@ -85,7 +113,8 @@ static int f_uuid(lua_State *L)
 {
   iflow_error err = { 0 };
   unsigned char b[16];
-  if (ifl_random(b, sizeof b, &err) < 0) return ifl_pusherror(L, &err);
+  struct store *s = lua_touserdata(L, lua_upvalueindex(1));
+  if (take_random(s, b, sizeof b, &err) < 0) return ifl_pusherror(L, &err);
   return push_uuid(L, b, 4);
 }
 
@@ -93,9 +122,10 @@ static int f_uuid7(lua_State *L)
 {
   iflow_error err = { 0 };
   unsigned char b[16];
+  struct store *s = lua_touserdata(L, lua_upvalueindex(1));
   int64_t ms = luaL_optinteger(L, 1, ifl_clock_wall_ms());
   luaL_argcheck(L, ms >= 0 && ms >> 48 == 0, 1, "milliseconds since 1970 are expected");
-  if (ifl_random(b + 6, sizeof b - 6, &err) < 0) return ifl_pusherror(L, &err);
+  if (take_random(s, b + 6, sizeof b - 6, &err) < 0) return ifl_pusherror(L, &err);
   for (int i = 0; i < 6; i++) b[i] = (unsigned char)(ms >> (40 - 8 * i));
   return push_uuid(L, b, 7);
 }
@@ -104,8 +134,11 @@ int ifl_open_crypto(lua_State *L)
 {
   static const luaL_Reg funcs[] = { { "random", f_random },     { "sha256", f_sha256 },
                                     { "base64", f_base64 },     { "base64url", f_base64url },
-                                    { "unbase64", f_unbase64 }, { "uuid", f_uuid },
-                                    { "uuid7", f_uuid7 },       { NULL, NULL } };
+                                    { "unbase64", f_unbase64 }, { NULL, NULL } };
+  static const luaL_Reg ids[] = { { "uuid", f_uuid }, { "uuid7", f_uuid7 }, { NULL, NULL } };
   luaL_newlib(L, funcs);
+  struct store *s = lua_newuserdatauv(L, sizeof *s, 0);
+  memset(s, 0, sizeof *s);
+  luaL_setfuncs(L, ids, 1);
   return 1;
 }

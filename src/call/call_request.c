@@ -110,7 +110,10 @@ int ifl_call_authorization(struct ifl_buf *out, const ifl_call *c, iflow_error *
 {
   if (c->opts.auth == IFL_AUTH_CERTIFICATE) return 0;
   if (c->opts.auth == IFL_AUTH_BASIC) return add_basic(out, c->tenant->key, err);
-  return ifl_buf_addf(out, err, "Bearer %s", ifl_secret_data(c->access));
+  int rc = ifl_buf_reserve(out, 7 + ifl_secret_len(c->access), err); /* once: a token is long */
+  if (rc == 0) rc = ifl_buf_add(out, "Bearer ", 7, err);
+  if (rc == 0) rc = ifl_buf_add(out, ifl_secret_data(c->access), ifl_secret_len(c->access), err);
+  return rc;
 }
 
 static int64_t pick(int64_t call_ms, int64_t tenant_ms, int64_t default_ms)
