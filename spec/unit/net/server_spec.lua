@@ -18,8 +18,13 @@ describe("server.new", function()
     assert.has_error(function() start { identity = "x" } end)
   end))
 
-  it("raises outside iflow.run", function()
-    assert.has_error(function() start() end)
+  it("works outside iflow.run, too: the next one serves it", function()
+    local server <close> = start { request = function(request) request:answer(204) end }
+    core.task.run(function()
+      local url = ("http://127.0.0.1:%d/"):format(server:port())
+      assert.equal(204, assert(core.http.request { url = url }).status)
+      server:close()
+    end)
   end)
 
   it("returns what the system refuses", async(function()
