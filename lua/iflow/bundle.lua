@@ -7,7 +7,7 @@
 -- Known of the run, all but the report optional:
 --   report    of tenant:check, as JSON shows it
 --   options   of the tenant, as of iflow.tenant; sender: further ones of a sender of a script
---   key       the iflow.service_key
+--   key       the iflow.service_key; token: a secret; api: service key of plan api, or options
 --   variables { IFLOW_NAME = true }: those whose values may be shown
 --   outbox    an open one; or outbox_error, why there is none
 --   log       path of a log file; script: path of a script
@@ -67,6 +67,7 @@ end
 local function secrets_of(known)
   local scrub, options = new_scrub(), known.options or {}
   add_key(scrub, known.key)
+  scrub:add(known.token)
   add_options(scrub, options)
   if type(options.next) == "table" then add_options(scrub, options.next) end
   for _, value in pairs { options.api, known.api } do
@@ -94,38 +95,39 @@ local function encoded(value)
   return assert(json.encode(value, { pretty = true, sort = true })) .. "\n"
 end
 
+-- What each file says: a text, or a table that is written as JSON.
 local parts = {
   { name = "report.json", about = "what iflow check found, step by step",
-    data = function(known) return encoded(known.report) end },
+    data = function(known) return known.report end },
   { name = "platform.json", about = "versions of iflow, of its libraries and of the system",
-    data = function() return encoded(machine.platform()) end },
+    data = function() return machine.platform() end },
   { name = "environment.txt", about = "variables that iflow and its libraries look at; values of "
     .. "those that name files, addresses and the like",
     data = function(known) return machine.environment(known.variables or {}) end },
   { name = "configuration.json", about = "options of the command, or of the sender of the script; "
     .. "of headers the names", data = function(known)
-      return encoded { tenant = credentials.options(known.options or {}),
+      return { tenant = credentials.options(known.options or {}),
         sender = known.sender and credentials.options(known.sender) }
     end },
   { name = "service-key.json", about = "the service key: ids, addresses and dates; of the secret, "
     .. "the private key and everything else only the size",
     data = function(known)
       local value = known.options and known.options.service_key
-      return value and encoded(credentials.service_key(value))
+      return value and credentials.service_key(value)
     end },
   { name = "certificates.json", about = "the client certificates: their public part",
     data = function(known)
-      return encoded(credentials.certificates(known.key, known.options or {}))
+      return credentials.certificates(known.key, known.options or {})
     end },
   { name = "trust.json", about = "the roots that are trusted",
-    data = function(known) return encoded(credentials.trust(known.options or {})) end },
+    data = function(known) return credentials.trust(known.options or {}) end },
   { name = "outbox.json", about = "messages by sender and state, and the last failures: ids, codes "
     .. "and errors, without bodies, headers and keys",
     data = function(known)
-      if known.outbox_error then return encoded { problem = known.outbox_error.message } end
+      if known.outbox_error then return { problem = known.outbox_error.message } end
       if not known.outbox then return nil end
       local ok, value = pcall(outbox.state, known.outbox)
-      return encoded(ok and value or { problem = tostring(value) })
+      return ok and value or { problem = tostring(value) }
     end },
   { name = "log.txt", about = "the end of the log file",
     data = function(known)
@@ -168,10 +170,10 @@ end
 function bundle.files(known)
   local scrub, files = secrets_of(known), {}
   for _, part in ipairs(parts) do
-    local text = part.data(known)
-    if text then
-      files[#files + 1] = { name = part.name, about = part.about,
-        data = limited(part, scrub(text)) }
+    local value = scrub(part.data(known))
+    if value then
+      local text = type(value) == "table" and encoded(value) or value
+      files[#files + 1] = { name = part.name, about = part.about, data = limited(part, text) }
     end
   end
   table.insert(files, 1, { name = "README.txt", about = "what is in here", data = readme(files) })

@@ -1,7 +1,11 @@
 -- `iflow curl` and `iflow postman`: what they write is run by curl and by newman against a sandbox,
--- for each way to authenticate; and no secret is in it.
+-- for each way to authenticate; and no secret is in it, nor in the bundle of `iflow check`, in
+-- whatever encoding.
 local async = require "spec.support.async"
 local core = require "iflow.core"
+local leaks = require "spec.support.leaks"
+local openssl = require "spec.support.openssl"
+local outbox = require "iflow.outbox"
 local process = require "spec.support.process"
 local support = require "spec.support.sandbox"
 
@@ -45,12 +49,7 @@ describe("a call for other clients #stock", function()
         table.move(way, 1, #way, 1, {}))))
   end
 
-  local function has_secret(text)
-    for _, secret in ipairs(secrets) do
-      if text:find(secret, 1, true) then return secret end
-    end
-    return false
-  end
+  local function has_secret(text) return leaks.find(text, secrets) or false end
 
   -- What arrived at the flow since the last question.
   local function arrived()
@@ -71,8 +70,8 @@ describe("a call for other clients #stock", function()
     local secret, certificate = support.key(sb, "secret"), support.key(sb, "certificate")
     keys = { secret = support.key_file(sb, secret),
              certificate = support.key_file(sb, certificate) }
-    secrets = { secret.oauth.clientsecret, certificate.oauth.key:match "\n(%w%w+)",
-                "key-of-another-system" }
+    secrets = { client = secret.oauth.clientsecret, key = certificate.oauth.key,
+                header = "key-of-another-system" }
   end
 
   local function stop()
@@ -118,6 +117,128 @@ describe("a call for other clients #stock", function()
       local made = process.run(table.move(more, 1, #more, #words + 1, words))
       assert.equal(0, made.code, way.name .. made.out .. made.err)
       assert.same({ BODY }, arrived(), way.name)
+    end
+    stop()
+  end))
+
+  -- The files of an archive, by name; another program than ours unpacks it.
+  local function unpacked(path)
+    local into = dir:file "unpacked"
+    assert(core.file.mkdir(into, "0700"))
+    assert.equal(0, process.run({ "unzip", "-q", path, "-d", into }).code)
+    local files = {}
+    for _, name in ipairs(core.file.list(into)) do
+      files[name] = process.read(into .. "/" .. name)
+    end
+    core.file.remove(into, { recursive = true })
+    return files
+  end
+
+  -- What somebody wrote where it does not belong: secrets of the run as they are, and as they go
+  -- over the wire; tokens of other runs, of which a bundle knows no more than how they look.
+  local function careless_log(names)
+    local lines = { "2026-11-23T05:00:00Z info began" }
+    for name, token in pairs(secrets) do
+      if name:find "^token" then
+        lines[#lines + 1] = ("Authorization: Bearer %s"):format(token)
+        lines[#lines + 1] = ("the token (%s) was seen"):format(token)
+      elseif name == "own" then -- decrypted, so known by its looks alone
+        lines[#lines + 1] = token
+      end
+    end
+    for _, name in ipairs(names) do
+      local secret = secrets[name]
+      for _, text in ipairs { secret, core.crypto.base64("id:" .. secret),
+        core.crypto.base64url("x" .. secret), (secret:gsub(".", function(c)
+          return ("%02x"):format(c:byte())
+        end)), (secret:gsub("%W", function(c) return ("%%%02X"):format(c:byte()) end)) } do
+        lines[#lines + 1] = ("%s was seen: [%s]"):format(name, text)
+      end
+    end
+    dir:write("careless.log", table.concat(lines, "\n") .. "\nthe end\n")
+  end
+
+  -- An outbox with a message that was rejected by a server that repeats what it was sent.
+  local function careless_outbox()
+    local box <close> = assert(outbox.open { path = dir:file "box.db" })
+    assert(box:enqueue { sender = "orders", id = "o-1", body = "the body " .. BODY,
+      headers = { ["X-Api-Key"] = secrets.header } })
+    local msg = assert(box:claim("orders", 1))[1]
+    assert(box:rejected(msg, { status = 400, began = core.task.now(), error = { code =
+      "call.rejected", message = "bad request: Authorization: Basic "
+      .. core.crypto.base64("id:" .. secrets.client) } }))
+    box:close()
+  end
+
+  -- curl, collection and bundle of the same run; more: words for each of them.
+  local function three_of(way, ...)
+    local run = export("curl", way, ...)
+    assert.equal(0, run.code, run.err)
+    assert.equal(0, export("postman", way, "-o", "c.json", ...).code)
+    local words = { "check", "/http/orders", "--service-key", keys[way.key], "--cacert",
+      sb.endpoints.cacert, "--csrf", "always", "--bundle", "b.zip", "--force", "--outbox", "box.db",
+      "--log", "careless.log", ... }
+    local checked = iflow(table.unpack(table.move(way, 1, #way, #words + 1, words)))
+    assert.equal(0, checked.code, checked.out .. checked.err)
+    local texts = unpacked(dir:file "b.zip")
+    assert.equal("0600", core.file.stat(dir:file "b.zip").mode)
+    texts.curl, texts.postman, texts.output = run.out, dir:read "c.json", checked.out .. checked.err
+    return texts
+  end
+
+  it("has no secret, nor has the bundle of the run, in whatever encoding", async(function()
+    start()
+    for name, key in pairs(keys) do
+      local token = iflow("token", "--service-key", key, "--cacert", sb.endpoints.cacert)
+      assert.equal(0, token.code, token.err)
+      secrets["token of " .. name] = token.out:match "%S+"
+    end
+    careless_outbox()
+    for _, way in ipairs { ways[1], ways[2], ways[5] } do
+      careless_log { way.key == "secret" and "client" or "key" }
+      local texts = three_of(way)
+      for name, text in pairs(texts) do
+        assert.is_false(has_secret(text), way.name .. ", " .. name)
+        assert.is_nil(text:find("the body", 1, true), name)
+      end
+      -- It does say what it is for.
+      assert.is_truthy(texts["log.txt"]:find "began.*was seen: %[.*%*%*%*.*the end")
+      local box = assert(core.json.decode(texts["outbox.json"]))
+      assert.same({ 1, "call.rejected" }, { box.counts.rejected, box.failures[1].code })
+      assert.equal("fine", core.json.decode(texts["report.json"]).verdict)
+      assert.is_truthy(texts["README.txt"]:find("outbox.json", 1, true))
+    end
+    -- What would be found: the files that the commands need, and the log itself.
+    assert.is_truthy(has_secret(dir:read "careless.log"))
+    assert.is_truthy(has_secret(dir:read "iflow-curl/client.key.pem"))
+    stop()
+  end))
+
+  it("has no passphrase, no key of one's own and no password of a proxy", async(function()
+    start()
+    local own = support.foreign_identity(sb, "both", { not_after = os.time() + 90 * 86400 })
+    local document = support.key(sb, "external", { x509 = own.leaf })
+    keys.external = support.key_file(sb, document)
+    dir:write("plain.key", own.key_pem)
+    assert(core.file.write(dir:file "pass", "a pass phrase, 8 words; &= \"x\"\n", "0600"))
+    openssl.run("pkcs8", "-topk8", "-in", dir:file "plain.key", "-out", dir:file "own.key",
+      "-passout", "file:" .. dir:file "pass")
+    dir:write("own.pem", own.chain)
+    careless_outbox()
+    secrets.passphrase, secrets.own, secrets.encrypted = dir:read "pass":match "[^\n]+",
+      own.key_pem, dir:read "own.key"
+    careless_log { "passphrase", "encrypted" }
+    dir:write("orders.lua", sender .. "-- " .. secrets.passphrase .. "\n")
+    local words = { "--cert", "own.pem", "--key", "own.key", "--pass-file", "pass" }
+    for name, text in pairs(three_of({ name = "external", key = "external" },
+      table.unpack(words))) do
+      assert.is_false(has_secret(text), name)
+    end
+    local run = iflow("check", "--offline", "--script", "orders.lua", "--with-script", "--bundle",
+      "s.zip", "--set", "key=" .. keys.external, table.unpack(words))
+    assert.equal(0, run.code, run.out .. run.err)
+    for name, text in pairs(unpacked(dir:file "s.zip")) do
+      assert.is_false(has_secret(text), name)
     end
     stop()
   end))

@@ -4,7 +4,8 @@
 --
 --   local scrub = new_scrub()
 --   scrub:add(secret)                     -- an iflow.secret or a text: a password, a PEM key
---   local text = scrub(text)              -- each of them is *** now, and so is what looks like one
+--   local clean = scrub(value)            -- a text, or a table of texts: each of them is *** now,
+--                                            and so is what looks like one
 --
 -- Found as it is, form-encoded, as JSON and hex write it, and within base64 and base64url of
 -- anything that has it inside, such as the Authorization field of "client:secret".
@@ -47,9 +48,11 @@ local function add_base64(found, text)
 end
 
 local function encodings(text)
-  local found = { text, percent(text, "%-%._", "%%%02X"), percent(text, "%-%._", "%%%02x"),
-    percent(text, "%-%._~", "%%%02X"), percent(text, "%-%._~", "%%%02x"), hex(text, "%02x"),
-    hex(text, "%02X") }
+  local found = { text, hex(text, "%02x"), hex(text, "%02X") }
+  for _, kept in ipairs { "", "%-%._", "%-%._~" } do -- programs differ in what they leave as it is
+    found[#found + 1] = percent(text, kept, "%%%02X")
+    found[#found + 1] = percent(text, kept, "%%%02x")
+  end
   local quoted = core.json.encode(text)
   if quoted then found[#found + 1] = quoted:sub(2, -2) end
   add_base64(found, text)
@@ -118,9 +121,26 @@ local function without(text, secret)
   return table.concat(parts, "***")
 end
 
-function scrub:__call(text)
+local function clean(self, text)
   for _, secret in ipairs(sorted(self)) do text = without(text, secret) end
   return core.log.redact(text)
+end
+
+-- A table with all its texts clean; an array stays one.
+local function clean_table(self, value)
+  local copy = core.json.is_array(value) and core.json.array {} or core.json.object {}
+  for key, item in pairs(value) do
+    copy[type(key) == "string" and clean(self, key) or key] = self(item)
+  end
+  return copy
+end
+
+function scrub:__call(value)
+  if type(value) == "string" then return clean(self, value) end
+  if type(value) == "table" and getmetatable(value) ~= nil and not core.json.is_array(value) then
+    return clean(self, tostring(value))
+  end
+  return type(value) == "table" and clean_table(self, value) or value
 end
 
 return function() return setmetatable({ known = {} }, scrub) end

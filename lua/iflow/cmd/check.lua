@@ -67,13 +67,24 @@ local function finish(report, out, bundle)
   return report.exit_code
 end
 
+-- The token that this run has got, for a bundle to know what must not be in it.
+local function token_of(subject, report)
+  for _, result in ipairs(report.steps) do
+    if result.step == "token server" and result.verdict == "fine" then
+      local token = subject.tenant:token()
+      return token and token.access
+    end
+  end
+end
+
 -- Writes the bundle that was asked for: what JSON says of it, nil when there is none, or nil, err.
 local function write_bundle(subject, report, out)
   local args, tenant, sender = subject.args, subject.tenant, subject.sender
   if not args.bundle then return nil end
   local files, err = bundles.write(args, out, subject.command, { report = value_of(report),
     options = tenant and tenant.options or tenants.settings(args, out), api = subject.options.api,
-    key = tenant and tenant.service_key, sender = sender and sender.options })
+    key = tenant and tenant.service_key, token = token_of(subject, report),
+    sender = sender and sender.options })
   if not files then return nil, err end
   local names = json.array {}
   for i, file in ipairs(files) do names[i] = file.name end
@@ -148,11 +159,14 @@ local function add_sender(options, sender)
 end
 
 local function sender_of(args, out)
-  local chunk, err = scripts.load(args.script, {})
+  local values, err = scripts.values(args.set)
+  if not values then return nil, err end
+  local chunk
+  chunk, err = scripts.load(args.script, {})
   if not chunk then return nil, err end
   scripts.set_paths(args.script)
   require "iflow.tenant".defaults = tenants.settings(args, out)
-  local defined = registry.new {}
+  local defined = registry.new(values)
   registry.install(defined)
   local ran, why = xpcall(chunk, errors.handler "script.failed")
   if not ran then return nil, errors.wrap(why, "script.failed") end
@@ -241,6 +255,8 @@ command = {
     { "--script", value = "SCRIPT", env = false, help = "check a sender of this script" },
     { "--sender", value = "NAME", env = false, complete = "sender",
       help = "which one, when there are several" },
+    { "--set", value = "NAME=VALUE", multiple = true,
+      help = "a value for the script, its iflow.args.NAME" },
     { "--auth", value = "WAY", choices = { "token", "certificate", "basic" }, default = "token",
       help = "how the call is authenticated" },
     { "--csrf", value = "WHEN", choices = { "auto", "always", "never" }, default = "auto",
