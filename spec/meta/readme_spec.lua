@@ -1,5 +1,6 @@
 -- Every example in README.md is run: the shell blocks of "Install" where the project lies, the
 -- others one after the other in one empty directory, the Lua blocks as programs of stock Lua there.
+-- The ports that README names are exchanged for free ones, each for the same one everywhere.
 local process = require "spec.support.process"
 
 -- The fenced blocks of the text: { language, text, section }.
@@ -22,6 +23,21 @@ end
 -- Commands that another spec runs, or that are what runs just now.
 local function elsewhere(line)
   return line:find "^luarocks .* rocks/iflow%-scm%-1%.rockspec$" -- rock_spec.lua takes this line
+end
+
+-- A function that exchanges the ports of a text.
+local function new_ports()
+  local free, taken = {}, {}
+  local function port_for(port)
+    while not free[port] do
+      local candidate = process.free_port()
+      if not taken[candidate] then free[port], taken[candidate] = candidate, true end
+    end
+    return free[port]
+  end
+  return function(text)
+    return (text:gsub("(127%.0%.0%.1:)(%d+)", function(to, port) return to .. port_for(port) end))
+  end
 end
 
 -- The blocks are one session: what one exports the next one finds.
@@ -93,12 +109,12 @@ describe("README.md", function()
       process.run { process.iflow, "sandbox", "stop", "--dir", dir:file "tenant" }
     end })
     local build = os.getenv "IFLOW_BUILD"
-    local ran = 0
+    local ran, with_free_ports = 0, new_ports()
     for i, block in ipairs(blocks(text)) do
       local env = home_of(dir)
       local name = ("block %d (%s)"):format(i, block.section)
       if block.language == "sh" then
-        local script = dir:write("block.sh", script_of(block.text, dir))
+        local script = dir:write("block.sh", script_of(with_free_ports(block.text), dir))
         local where = block.section == "Install" and "." or dir.path
         succeeds({ "bash", script, dir = where, env = env }, name)
       else
