@@ -8,7 +8,8 @@
 -- `reload` there is called by SIGHUP, which ends nothing (reload_asked: it came before); limit and
 -- memory are the host's (src/host/limits.h). when_stopped(out), if there is one, is called after a
 -- signal has ended the command: to say what goes on elsewhere. misused(words, err, out), if there
--- is one, tells of words that are wrong, and gives the exit code.
+-- is one, tells of words that are wrong, and gives the exit code. by_itself(args), if there is one
+-- and true, has the command run outside of iflow.run, which it calls itself.
 local catalogue = require "iflow.cli.catalogue"
 local core = require "iflow.core"
 local errors = require "iflow.error"
@@ -155,12 +156,15 @@ local function run_until_signal(fn, host, control)
   return stopped_by, table.unpack(results, 1, results.n)
 end
 
+-- The same for a command that calls iflow.run itself; signals do what they do to any program.
+local function run_by_itself(fn) return nil, true, xpcall(fn, with_traceback) end
+
 local function run_command(command, args, out, host)
   logging.start(args)
   local control = command.graceful and { limit = host.limit, memory = host.memory } or nil
-  local stopped_by, ended, ok, code, err = run_until_signal(function()
-    return command.run(args, out, control)
-  end, host, control)
+  local by_itself = command.by_itself and command.by_itself(args)
+  local stopped_by, ended, ok, code, err = (by_itself and run_by_itself or run_until_signal)(
+    function() return command.run(args, out, control) end, host, control)
   if stopped_by then
     if command.when_stopped then command.when_stopped(out) end
     return stopped_by

@@ -85,3 +85,32 @@ $ IFLOW_TRACEBACK=1 iflow run global.lua
 # Modules beside the script are found.
 $ mkdir sub; echo 'return { answer = 42 }' >sub/helper.lua; echo 'return require "helper".answer' >sub/main.lua; iflow run sub/main.lua
 = 42
+
+# With --no-strict the script is a program as lua5.4 runs it: it knows nothing of iflow.
+$ printf 'total = 3\nprint(nothing, total, arg[1], ...)\nlocal iflow = require "iflow"\nprint(pcall(iflow.sleep, 0))\niflow.run(iflow.sleep, 0)\nreturn total\n' >legacy.lua; iflow run legacy.lua
+! iflow run: script.failed: legacy.lua:1: variable 'total' is not declared…
+!   what to do: correct the script at the line named here
+= 2
+$ iflow run --no-strict legacy.lua -- x
+> nil	3	x	x
+> false	… must be called inside iflow.run…
+= 3
+$ printf 'counter = 0\nrequire "iflow".sender "numbers" { to = "/http/numbers", transform = function(msg)\n  counter = counter + 1\n  return msg:with { body = tostring(counter) }\nend }\n' >global.lua; echo a >in; export IFLOW_NO_STRICT=1; iflow run global.lua
+> sender   to             defined at
+> numbers  /http/numbers  global.lua:2
+! nothing was sent; to send a file: iflow run global.lua --sender numbers --input FILE
+= 2
+$ export IFLOW_NO_STRICT=1; iflow run global.lua --sender numbers --input in --dry-run
+> # in
+> POST /http/numbers
+> SAP_ApplicationID: …
+> 
+> 1
+> 
+> numbers: 1 would be sent, 0 rejected
+$ echo 'os.exit(5)' >leaves.lua; iflow run --no-strict leaves.lua
+= 5
+$ echo 'error "boom"' >raises.lua; iflow run --no-strict raises.lua
+! iflow run: script.failed: raises.lua:1: boom
+!   what to do: correct the script at the line named here
+= 2

@@ -61,8 +61,7 @@ struct ifl_runtime {
   size_t tasks;
   bool running;  /* inside iflow.run or iflow.step */
   bool stepping; /* it is iflow.step */
-  bool embedded; /* iflow.step was called: the program has a loop of its own, … */
-  bool held;     /* … and there were tasks left after the last one */
+  bool held;     /* there were tasks left after the last iflow.step */
   bool driven;   /* iflow.run or iflow.step was called */
   bool failed;   /* an error ends the run */
   bool ending;   /* for which the tasks have been cancelled */

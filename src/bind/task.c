@@ -418,7 +418,7 @@ int ifl_task_step(lua_State *L)
   if (rt->running) ifl_raise(L, "iflow.step is for a loop of the program's own; iflow.run is one");
   lua_settop(L, 0);
   lua_pushinteger(L, wait);
-  rt->stepping = rt->embedded = true;
+  rt->stepping = true;
   int status = drive(L, rt, step_body);
   rt->held = rt->tasks > 0;
   return status == LUA_OK ? 1 : lua_error(L);

@@ -98,9 +98,8 @@ struct ifl_task *ifl_task_begin(lua_State *L)
 {
   struct ifl_task *t = ifl_runtime(L)->current;
   if (t == NULL)
-    refuse_wait(L, ifl_runtime(L)->embedded
-                       ? "so it must be called in a task: iflow.spawn(function() … end)"
-                       : "so it must be called inside iflow.run: iflow.run(function() … end)");
+    refuse_wait(L, "so it must be called inside iflow.run: iflow.run(function() … end); where "
+                   "iflow.step is called, inside iflow.spawn(function() … end)");
   if (t->co != L)
     refuse_wait(L,
                 "but it was called in a coroutine that the script resumes itself; call it in the "

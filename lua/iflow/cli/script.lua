@@ -9,19 +9,31 @@ local function failed(text, ...)
   return nil, errors { code = "script.failed", message = text:format(...) }
 end
 
---- A function that runs the file with fresh globals, or nil, err. words: the script's table arg;
--- more: further globals.
-function script.load(path, words, more)
+-- The file as a function with these globals, or nil, err.
+local function load_with(env, path)
   local file, why = io.open(path, "rb")
   if not file then return nil, errors { code = "file.not_found", message = why } end
   file:close()
-  words[0] = path
   local chunk
-  local declared = { arg = words }
-  for name, value in pairs(more or {}) do declared[name] = value end
-  chunk, why = loadfile(path, "t", strict.environment(declared))
+  chunk, why = loadfile(path, "t", env)
   if not chunk then return failed("%s", why) end
   return chunk
+end
+
+--- A function that runs the file with fresh globals, or nil, err. words: the script's table arg;
+-- more: further globals.
+function script.load(path, words, more)
+  words[0] = path
+  local declared = { arg = words }
+  for name, value in pairs(more or {}) do declared[name] = value end
+  return load_with(strict.environment(declared), path)
+end
+
+--- The same with the globals of the process, as the stock interpreter runs a file.
+function script.load_plain(path, words)
+  words[0] = path
+  rawset(_G, "arg", words)
+  return load_with(_G, path)
 end
 
 --- The directory of a script.

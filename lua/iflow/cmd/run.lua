@@ -1,7 +1,9 @@
--- run.lua -- iflow run SCRIPT: executes a Lua script inside iflow.run, with strict globals. The
+-- run.lua -- iflow run SCRIPT: executes a Lua script inside iflow.run, with strict globals; with
+-- --no-strict as the stock interpreter would: with its globals, and outside of iflow.run. The
 -- exit code is what the script returns (an integer; nothing or true is 0, false is 1), or that of
 -- the error it returned as `nil, err` or did not catch. With --sender, one of its senders sends a
 -- file afterwards (cli/sender.lua); with --job, one of its jobs runs once (cli/job.lua).
+local core = require "iflow.core"
 local enqueued = require "iflow.cli.enqueued"
 local errors = require "iflow.error"
 local jobs = require "iflow.cli.job"
@@ -108,6 +110,24 @@ local function check_words(args)
   return true
 end
 
+-- What the script did is followed by what the options ask for.
+local function run_strict(args, out, defined, chunk)
+  local messages <close> = enqueued(args, out, defined)
+  local code, err = after_script(args, out, defined, chunk(table.unpack(args.arg)))
+  return messages:finish(out, code, err)
+end
+
+-- The script calls iflow.run itself, and what the options ask for gets one of its own.
+local function run_plain(args, out, defined, chunk)
+  local messages = enqueued(args, out, defined)
+  local results = table.pack(chunk(table.unpack(args.arg)))
+  return core.task.run(function()
+    local _ <close> = messages
+    return messages:finish(out, after_script(args, out, defined,
+      table.unpack(results, 1, results.n)))
+  end)
+end
+
 local function run(args, out)
   local ok, err = check_words(args)
   if not ok then return nil, err end
@@ -115,16 +135,13 @@ local function run(args, out)
   values, err = scripts.values(args.set)
   if not values then return nil, err end
   local chunk
-  chunk, err = scripts.load(args.script, args.arg)
+  chunk, err = (args.no_strict and scripts.load_plain or scripts.load)(args.script, args.arg)
   if not chunk then return nil, err end
   scripts.set_paths(args.script)
   require "iflow.tenant".defaults = tenants.settings(args, out)
   local defined = registry.new(values)
   registry.install(defined)
-  local messages <close> = enqueued(args, out, defined)
-  local code
-  code, err = after_script(args, out, defined, chunk(table.unpack(args.arg)))
-  return messages:finish(out, code, err)
+  return (args.no_strict and run_plain or run_strict)(args, out, defined, chunk)
 end
 
 return {
@@ -152,9 +169,12 @@ return {
     outboxes.option,
     { "--drain", value = "TIME", type = "duration", default = "5m",
       help = "how long to wait in the end until what was enqueued is delivered" },
+    { "--no-strict", flag = true, help = "run it as lua5.4 would, a program that knows nothing of "
+      .. "iflow: undeclared globals are nil, and it calls iflow.run itself where it waits" },
     { "--set", value = "NAME=VALUE", multiple = true,
       help = "a value for the script, its iflow.args.NAME" },
   },
   error_code = "script.failed",
+  by_itself = function(args) return args.no_strict end,
   run = run,
 }

@@ -215,7 +215,7 @@ describe("where loops meet,", function()
 
   it("what waits outside of a task raises, and tells what to do in such a program", function()
     step()
-    assert.error_matches(function() sleep(1) end, "'sleep' waits, so it must be called in a task")
+    assert.error_matches(function() sleep(1) end, "where iflow.step is called, inside iflow.spawn")
   end)
 end)
 

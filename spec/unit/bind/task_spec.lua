@@ -368,8 +368,8 @@ describe("a waiting function", function()
 
   it("raises outside run", function()
     refused(function() sleep(1) end,
-      "task_spec.lua:%d+: 'sleep' waits, so it must be called in")
-    refused(function() park() end, "it must be called in")
+      "task_spec.lua:%d+: 'sleep' waits, so it must be called inside iflow.run")
+    refused(function() park() end, "inside iflow.run")
   end)
 
   it("raises in a coroutine that the script resumes itself", async(function()
