@@ -5,6 +5,7 @@ local fresh = require "spec.support.fresh"
 local iflow = require "iflow"
 local json = require "iflow.json"
 local landscape = require "spec.support.landscape"
+local new_exposition = require "iflow.service.exposition"
 local openssl = require "spec.support.openssl"
 local outbox_service = require "spec.support.outbox_service"
 local pki = require "spec.support.pki"
@@ -156,6 +157,77 @@ describe("the service key of a sender", function()
     assert.is_nil(wait_renewed(running.service, "service key", before).problem)
     replace(path, old)
     assert(orders:send "with any")
+  end))
+end)
+
+describe("the next credential of a sender", function()
+  before_each(begin)
+  after_each(finish)
+
+  -- Kind, and whether it is used, of what the service lists.
+  local function states(service)
+    local found = {}
+    for _, item in ipairs(service:status().credentials) do found[item.kind] = item.active end
+    return found
+  end
+
+  local function sender_with(land, following)
+    return iflow.sender "orders" (land:tenant_options("secret", { to = "/http/orders",
+      next = following }))
+  end
+
+  it("is watched before it is there, listed, and said to be in use", async(function()
+    local land <close> = landscape.open()
+    local path = land.dir:file "next.json"
+    local orders = sender_with(land, { service_key = path })
+    local running <close> = outbox_service.open { start = "all" }
+    local before = listed(running.service, "next service key")
+    assert.same({ path, false }, { before.path, before.active })
+    assert.is_nil(before.problem)
+    assert.is_nil(before.subject)
+    local text, document = new_key(land, "next", "secret")
+    replace(path, text)
+    local now = wait_renewed(running.service, "next service key", before)
+    assert.equal(document.oauth.clientid, now.subject)
+    assert.is_true(math.abs(now.created - core.task.now()) < 3600)
+    assert(orders:send "proves the next one")
+    assert.same({ ["service key"] = false, ["next service key"] = true },
+      states(running.service))
+    local metrics = new_exposition(running.service)
+    local page = metrics:text()
+    metrics:close()
+    for kind, value in pairs { ["service key"] = 0, ["next service key"] = 1 } do
+      local labels = ('{owner="sender",name="orders",kind="%s"} '):format(kind)
+      assert.is_truthy(page:find("iflow_credential_active" .. labels .. value .. "\n", 1, true))
+      assert.is_truthy(page:find("iflow_credential_created_timestamp_seconds" .. labels, 1, true))
+    end
+  end))
+
+  it("stays in use when other files are exchanged", async(function()
+    local land <close> = landscape.open()
+    local following = land.dir:write("next.json", (new_key(land, "next", "secret")))
+    local orders = sender_with(land, { service_key = following })
+    local running <close> = outbox_service.open { start = "all" }
+    assert(orders:send "proves the next one")
+    local before = listed(running.service, "service key")
+    replace(land:key("secret").path, (new_key(land, "other", "secret")))
+    wait_renewed(running.service, "service key", before)
+    assert.is_true(states(running.service)["next service key"])
+    before = listed(running.service, "next service key")
+    replace(following, (new_key(land, "after", "secret"))) -- another one has to prove itself
+    wait_renewed(running.service, "next service key", before)
+    assert.is_false(states(running.service)["next service key"])
+    assert(orders:send "proves that one")
+    assert.is_true(states(running.service)["next service key"])
+  end))
+
+  it("that cannot be read is a problem, and harms nobody", async(function()
+    local land <close> = landscape.open()
+    local orders = sender_with(land, { service_key = land.dir:write("next.json", "{") })
+    local running <close> = outbox_service.open { start = "all" }
+    assert.is_string(listed(running.service, "next service key").problem)
+    assert.is_nil(listed(running.service, "service key").problem)
+    assert(orders:send "with the current one")
   end))
 end)
 

@@ -115,6 +115,55 @@ describe("/metrics", function()
     assert.equal("", result.out .. result.err)
   end))
 
+  -- Series at the time 0, which stay as they are, and the alerts that fire after two hours.
+  local function alerts_of(series, expected)
+    local dir <close> = process.tempdir()
+    local lines = { "rule_files: [ " .. core.file.absolute "scripts/package/alerts.yml" .. " ]",
+      "evaluation_interval: 1m", "tests:", "  - interval: 1m", "    input_series:" }
+    for _, text in ipairs(series) do
+      local name, value = text:match "^(.*) (%S+)$"
+      lines[#lines + 1] = ("      - { series: '%s', values: '%sx180' }"):format(name, value)
+    end
+    lines[#lines + 1] = "    promql_expr_test:"
+    lines[#lines + 1] = "      - expr: sort(sum by (alertname) (ALERTS{alertstate='firing'}))"
+    lines[#lines + 1] = "        eval_time: 2h"
+    lines[#lines + 1] = "        exp_samples:"
+    for _, name in ipairs(expected) do
+      lines[#lines + 1] = ("          - { labels: '{alertname=\"%s\"}', value: 1 }"):format(name)
+    end
+    if #expected == 0 then lines[#lines] = "        exp_samples: []" end
+    promtool("test", "rules", dir:write("test.yml", table.concat(lines, "\n") .. "\n"))
+  end
+
+  local DAY = 86400
+
+  local function expiry(kind, days)
+    return ('iflow_certificate_expiry_timestamp_seconds{owner="sender",name="orders",kind="%s"} %d')
+      :format(kind, 7200 + days * DAY)
+  end
+
+  local function active(kind, value)
+    return ('iflow_credential_active{owner="sender",name="orders",kind="%s"} %d'):format(kind,
+      value)
+  end
+
+  it("has alerts for credentials that end, and that are old", function()
+    alerts_of({ expiry("client certificate", 31) }, {})
+    alerts_of({ expiry("client certificate", 29) }, { "IflowCredentialExpires" })
+    alerts_of({ expiry("client certificate", 6) },
+      { "IflowCredentialExpires", "IflowCredentialExpiresSoon" })
+    alerts_of({ ('iflow_credential_created_timestamp_seconds{owner="sender",name="orders",'
+      .. 'kind="service key"} %d'):format(-181 * DAY) }, { "IflowKeyIsOld" })
+  end)
+
+  it("has none for a credential that its successor has replaced", function()
+    local both = { expiry("service key", 1), expiry("next service key", 300) }
+    both[3], both[4] = active("service key", 0), active("next service key", 1)
+    alerts_of(both, {})
+    both[3], both[4] = active("service key", 1), active("next service key", 0)
+    alerts_of(both, { "IflowCredentialExpires", "IflowCredentialExpiresSoon" })
+  end)
+
   it("is scraped by a Prometheus server, whose alerts fire", with_service(
     function(service, place)
       local port = process.free_port()
@@ -162,7 +211,7 @@ describe("the dashboard", function()
           local family = name:gsub("_bucket$", "")
           known = known + 1
           assert.is_truthy(text:find("# TYPE " .. family .. " ", 1, true)
-            or family:find "^iflow_certificate", name)
+            or family:find "^iflow_certificate" or family:find "^iflow_credential", name)
         end
       end
     end

@@ -58,6 +58,16 @@ describe("the end of a credential", function()
     assert.same({ "warn credential_ends 6" }, told())
   end)
 
+  it("does not matter any more when its successor has taken over", function()
+    local endings = new_endings()
+    local both = { { kind = "service key", credential = "current", not_after = now + DAY // 2 },
+      { kind = "next service key", credential = "next", not_after = now + 10 * DAY } }
+    endings:look(source, both, "next")
+    assert.same({ "warn credential_ends 10" }, told())
+    endings:look(source, both, "current")
+    assert.same({ "error credential_ends 0" }, told())
+  end)
+
   it("may be its age", function()
     local old = { kind = "service key", path = "orders.json", created = now - 200 * DAY }
     new_endings():look(source, { old })

@@ -47,6 +47,19 @@ describe("the page of metrics", function()
     has(text, "iflow_reload_successful 0")
   end))
 
+  it("tells which of two credentials is used, and how old keys are", with_page(status_of {
+    { owner = "sender", name = "orders", kind = "service key", active = false, created = 2000 },
+    { owner = "sender", name = "orders", kind = "next service key", active = true, created = 3000 },
+    { owner = "sender", name = "other", kind = "service key" },
+  }, {}, function(page)
+    local text = page:text()
+    has(text, 'iflow_credential_active{owner="sender",name="orders",kind="service key"} 0')
+    has(text, 'iflow_credential_active{owner="sender",name="orders",kind="next service key"} 1')
+    assert.is_nil(text:find('iflow_credential_active{owner="sender",name="other"', 1, true))
+    has(text, "iflow_credential_created_timestamp_seconds"
+      .. '{owner="sender",name="orders",kind="next service key"} 3000')
+  end))
+
   it("is accepted by promtool whatever the names hold", with_page(status_of {
     { owner = "relay", name = 'a"b\\c\nd\xff', kind = "API key", not_after = 1e9 },
   }, { { sender = 'x"y\\z\n\xe9', ready = 3, oldest = 1 } }, function(page)

@@ -1,6 +1,7 @@
 --- Certificates, keys and service keys in use, and the days they have left. Internal.
 
 local core = require "iflow.core"
+local ending = require "iflow.credential.ending"
 local layout = require "iflow.service.ui.layout"
 
 local DAY, SOON = 86400, 30
@@ -12,7 +13,9 @@ local page = layout.template [[
 <th scope="col">Valid until</th>
 <th scope="col">Subject</th><th scope="col">File</th><th scope="col">Read</th></tr></thead>
 <tbody>{% for _, row in ipairs(rows) do %}<tr data-credential="{{ row.name }}">
-<th scope="row">{{ row.owner }} {{ row.name }}</th><td>{{ row.kind }}</td>
+<th scope="row">{{ row.owner }} {{ row.name }}</th>
+<td>{{ row.kind }}{% if row.note then %}<div class="faint">{{ row.note
+}}</div>{% end %}</td>
 <td class="n"><span class="{{ row.tone }}">{{ row.days }}</span></td>
 <td class="t">{{ time_of(row.not_after) }}</td>
 <td class="wide">{{ row.subject }}{% if row.problem then %}<div class="error">{{ row.problem
@@ -29,6 +32,16 @@ local function tone_of(days)
   return days < 7 and "error" or "warning"
 end
 
+-- What else is known of it: which of two is used, and how old a key is.
+local function note_of(item)
+  local notes = {}
+  if item.active ~= nil then notes[1] = item.active and "in use" or "not in use" end
+  if item.created then
+    notes[#notes + 1] = ending.days(math.max(0, core.task.now() - item.created)) .. " old"
+  end
+  return #notes > 0 and table.concat(notes, ", ") or nil
+end
+
 --- GET /credentials
 return function(ui, req)
   local rows = {}
@@ -36,7 +49,8 @@ return function(ui, req)
     local days = item.not_after and (item.not_after - core.task.now()) // DAY
     local loaded = type(item.loaded) == "number" and item.loaded or nil
     rows[i] = { owner = item.owner, name = item.name, kind = item.kind, path = item.path,
-      subject = item.subject, not_after = item.not_after, loaded = loaded, problem = item.problem,
+      note = note_of(item), subject = item.subject, not_after = item.not_after, loaded = loaded,
+      problem = item.problem,
       days = days and ("%d"):format(days), tone = tone_of(days), rank = item.problem and -math.huge
         or days or math.huge, place = i }
   end

@@ -34,7 +34,8 @@ end
 
 local function credentials(list, status)
   for _, item in ipairs(status.credentials or {}) do
-    local days = item.not_after and (item.not_after - core.task.now()) / DAY
+    local replaced = item.active == false and not (item.kind or ""):find "^next "
+    local days = not replaced and item.not_after and (item.not_after - core.task.now()) / DAY
     local what = ("%s '%s', %s"):format(item.owner or "", item.name or "", item.kind or "")
     if item.problem then
       add(list, "bad", ("%s: %s"):format(what, item.problem), "/credentials", "Credentials")
