@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char command_dir[] = "iflow/cmd/";
-
 static const char *override_dir(void)
 {
   const char *dir = getenv("IFLOW_LUADIR");
@@ -59,10 +57,36 @@ static int searcher(lua_State *L)
   return 1;
 }
 
+/* Pushes the names of the modules compiled in whose files lie in the folder itself, as a set. */
+static void push_names(lua_State *L, const char *folder)
+{
+  const struct ifl_embedded_file *f;
+  const size_t n = strlen(folder);
+
+  lua_newtable(L);
+  for (f = ifl_embedded_files; f->name != NULL; f++) {
+    if (strncmp(f->name, folder, n) != 0 || strchr(f->name + n, '/') != NULL) continue;
+    lua_pushlstring(L, f->name + n, strlen(f->name + n) - strlen(".lua"));
+    lua_pushboolean(L, 1);
+    lua_settable(L, -3);
+  }
+}
+
+/* iflow.embedded: function(folder) -> set of names; "iflow/cmd/" -> { token = true, … }. */
+static int f_names(lua_State *L)
+{
+  push_names(L, luaL_checkstring(L, 1));
+  return 1;
+}
+
 void ifl_embedded_install(lua_State *L)
 {
   lua_Integer i;
   lua_getglobal(L, "package");
+  lua_getfield(L, -1, "loaded");
+  lua_pushcfunction(L, f_names);
+  lua_setfield(L, -2, "iflow.embedded");
+  lua_pop(L, 1);
   lua_getfield(L, -1, "searchers");
   for (i = luaL_len(L, -1); i >= 2; i--) {
     lua_geti(L, -1, i);
@@ -75,15 +99,6 @@ void ifl_embedded_install(lua_State *L)
 
 int ifl_embedded_commands(lua_State *L)
 {
-  const struct ifl_embedded_file *f;
-  const size_t n = sizeof command_dir - 1;
-
-  lua_newtable(L);
-  for (f = ifl_embedded_files; f->name != NULL; f++) {
-    if (strncmp(f->name, command_dir, n) != 0 || strchr(f->name + n, '/') != NULL) continue;
-    lua_pushlstring(L, f->name + n, strlen(f->name + n) - strlen(".lua"));
-    lua_pushboolean(L, 1);
-    lua_settable(L, -3);
-  }
+  push_names(L, "iflow/cmd/");
   return 1;
 }

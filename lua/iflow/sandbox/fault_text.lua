@@ -5,16 +5,15 @@
 --- argument goes on as if nothing was, or begin(value, tenant, host) and finish(tenant, host) for
 --- connections }. Pure: it reads and judges texts.
 local duration = require "iflow.duration"
+local folder = require "iflow.folder"
 local suggest = require "iflow.suggest"
 
 local fault_text = {}
 
 fault_text.HOSTS = { "token", "token_cert", "runtime", "api", "cf" }
 
---- The faults in the order in which help shows them.
-fault_text.NAMES = { "401", "429", "500", "502", "503", "504", "slow", "late", "stall", "reset",
-                     "truncated", "drip", "html", "empty", "type", "twice", "expires", "clock",
-                     "deleted", "expired", "certificate" }
+--- The faults, sorted. A new file is all a new one needs.
+fault_text.NAMES = folder.names "iflow.sandbox.fault"
 
 local kinds = {}
 for _, name in ipairs(fault_text.NAMES) do kinds[name] = require("iflow.sandbox.fault." .. name) end
