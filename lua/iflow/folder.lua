@@ -1,4 +1,4 @@
---- The modules that lie in one folder of ours: so a new file is all that a new one of its kind needs.
+--- The modules in a folder of ours: so a new file is all that a new one of its kind needs.
 --
 --   folder.names "iflow.sandbox.fault"   -- { "401", "429", …, "type" }, sorted
 --
