@@ -75,16 +75,8 @@ local function add_section(out, title, list, label, text)
 end
 
 local function add_options(out, command)
-  local titles, groups = {}, {}
-  for _, row in ipairs(rows.options(command)) do
-    local title = row.group or "Options"
-    if not groups[title] then
-      titles[#titles + 1], groups[title] = title, {}
-    end
-    table.insert(groups[title], row)
-  end
-  for _, title in ipairs(titles) do
-    add_section(out, title, groups[title], option_label, option_text)
+  for _, group in ipairs(rows.groups(command)) do
+    add_section(out, group.title, group, option_label, option_text)
   end
 end
 

@@ -47,6 +47,20 @@ function rows.options(command)
   return list
 end
 
+--- The same under their headings: { { title = "Options", rows… }, … }, each in its order.
+function rows.groups(command)
+  local groups = {}
+  for _, row in ipairs(rows.options(command)) do
+    local title = row.group or "Options"
+    if not groups[title] then
+      groups[title] = { title = title }
+      groups[#groups + 1] = groups[title]
+    end
+    table.insert(groups[title], row)
+  end
+  return groups
+end
+
 --- { "-o", "--output" }
 function rows.names(row)
   local names = {}

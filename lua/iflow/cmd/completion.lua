@@ -135,4 +135,5 @@ return {
       run = words,
     },
   },
+  scripts = scripts, -- by the name of the shell, for what is installed
 }
