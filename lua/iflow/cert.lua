@@ -15,6 +15,7 @@
 --   authorities{ … }  lua/iflow/cert/authorities.lua: the roots a chain leads to, in SAP's lists
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local suggest = require "iflow.suggest"
 
 local cert = {}
 
@@ -56,6 +57,7 @@ local function check_size(kind, bits)
 end
 
 function cert.request(options)
+  suggest.check_keys(options, { "type", "bits", "subject", "sans", "passphrase" })
   local kind = options.type or "rsa"
   local bits = options.bits or (kind == "ec" and 256 or 2048)
   local ok, err = check_size(kind, bits)

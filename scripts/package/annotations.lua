@@ -69,7 +69,7 @@ local function take_type(text, fail)
     text:sub(last + 1):match "^%s*#?%s*(.-)%s*$"
 end
 
-local function default_of(text) return text:match "Default: `([^`]+)`" end
+local function default_of(text) return text:match "Default:%s+`([^`]+)`" end
 
 -- Tags --------------------------------------------------------------------------------------------
 

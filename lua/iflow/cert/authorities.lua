@@ -11,6 +11,7 @@
 -- one is, and this name issued the last certificate that is known. Or nil, err.
 local core = require "iflow.core"
 local roots = require "iflow.roots"
+local suggest = require "iflow.suggest"
 
 local function in_list(list, certificate)
   local row = list:find(certificate)
@@ -43,6 +44,7 @@ local function find_missing(found, lists)
 end
 
 return function(options)
+  suggest.check_keys(options, { "chain", "known", "roots", "directory" })
   local lists, err = options.roots, nil
   if not lists then lists, err = roots.load() end
   if not lists then return nil, err end

@@ -17,6 +17,9 @@ local core = require "iflow.core"
 local errors = require "iflow.error"
 local hardware = require "iflow.hardware"
 local source = require "iflow.source"
+local suggest = require "iflow.suggest"
+
+local OPTIONS = { "cert", "key", "pass_file", "passphrase", "at", "roots", "known", "directory" }
 
 local DAY = 24 * 3600
 local WARN_DAYS = 30
@@ -353,6 +356,7 @@ local function with_root(chain, way)
 end
 
 return function(options)
+  suggest.check_keys(options, OPTIONS)
   local info, err = read(options)
   if not info then return nil, err end
   if #info.certificates == 0 then

@@ -57,16 +57,13 @@
 --- Whether the key belongs to one of the certificates, nil when nobody knows.
 ---@field key_matches? boolean
 
---- Options of `iflow.cert.read`.
+--- Options of `iflow.cert.read` and `iflow.cert.parse`.
 ---@class iflow.cert.read.options
 --- Of what is encrypted.
 ---@field passphrase? iflow.secretive
 --- File of the private key, when it is not in the same one.
 ---@field key? string
-
---- Options of `iflow.cert.parse`.
----@class iflow.cert.parse.options : iflow.cert.read.options
---- What errors call it. Default: `"certificate"`.
+--- Of `iflow.cert.parse`: what errors call it. Default: `"certificate"`.
 ---@field name? string
 
 --- Certificates.
@@ -82,7 +79,7 @@ function cert.read(path, options) end
 
 --- What bytes hold. Errors: `cert.invalid`, `cert.passphrase`.
 ---@param bytes string
----@param options? iflow.cert.parse.options
+---@param options? iflow.cert.read.options
 ---@return iflow.cert.info? info
 ---@return iflow.error? err
 function cert.parse(bytes, options) end

@@ -44,6 +44,11 @@ function log.format(format, priority) end
 ---@param keep boolean
 function log.capture(keep) end
 
+--- A text without the secrets that a line of the log would lose.
+---@param text string
+---@return string redacted
+function log.redact(text) end
+
 --- For tests: what was kept since the last call.
 ---@return string lines
 function log.captured() end

@@ -60,11 +60,11 @@ function module.open(options) end
 
 --- What is enqueued.
 ---@class iflow.outbox.entry
---- Name of the sender.
+--- Name of the sender. Needed.
 ---@field sender string
---- Its id: a sender has each once.
+--- Its id: a sender has each once. Needed.
 ---@field id string
---- Its bytes; a file is copied.
+--- Its bytes; a file is copied. Needed.
 ---@field body string|iflow.body.file
 --- Messages of one key go one after the other.
 ---@field key? string
@@ -133,7 +133,7 @@ function module.open(options) end
 ---@field began? number
 --- Seconds since 1970; now when it is not given.
 ---@field ended? number
---- HTTP status.
+--- HTTP status; 0: none. Default: `0`.
 ---@field status? integer
 --- Id of the message processing log.
 ---@field message_id? string
@@ -172,7 +172,7 @@ function module.open(options) end
 ---@field older_than? iflow.duration
 --- Accepted less long ago.
 ---@field newer_than? iflow.duration
---- Only those with a larger number: the next page.
+--- Only those with a larger number: the next page. Default: `0`.
 ---@field after? integer
 --- How many at most. Default: `100`.
 ---@field limit? integer

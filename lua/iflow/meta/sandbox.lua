@@ -47,7 +47,7 @@ function module.start(opts) end
 ---@field name? string
 --- Of its sender channel. Default: `"https"`.
 ---@field adapter? "https"|"soap"|"as2"|"odata"
---- "/orders", or "/Customer/*" for everything below; called as /http/orders.
+--- "/orders", or "/Customer/*" for everything below; called as /http/orders. Needed.
 ---@field address string
 --- User Role of the sender channel. Default: `"ESBMessaging.send"`.
 ---@field role? string

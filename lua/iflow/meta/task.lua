@@ -28,7 +28,23 @@ local iflow = {}
 ---@return any ... What the function returned
 function iflow.run(fn, ...) end
 
---- Starts a task. An error in it that no join waits for ends the run.
+--- One turn of the event loop, for a program that has a loop of its own: it steps after it starts
+--- work, when the descriptor is readable, and when the timeout is over. Raises the error of a task
+--- that nobody joins.
+---@param timeout? iflow.duration How long it may wait for something to do. Default: `0`.
+---@return boolean busy Whether anything is left to do
+function iflow.step(timeout) end
+
+--- The descriptor that gets readable when a step is due.
+---@return integer descriptor
+function iflow.pollfd() end
+
+--- When a step is due anyhow.
+---@return number? seconds nil: nothing is waited for
+function iflow.next_timeout() end
+
+--- Starts a task, which begins with the next turn of `iflow.run` or `iflow.step`. An error in it
+--- that no join waits for ends the run.
 ---@param fn fun(...: any): any What it does
 ---@param ... any For the function
 ---@return iflow.task task The task; a `<close>` variable of it cancels it

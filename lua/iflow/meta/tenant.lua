@@ -38,8 +38,8 @@
 ---@field cert? iflow.source
 --- Its private key: a file, or a PKCS#11 URI.
 ---@field key? iflow.source
---- Of an encrypted private key.
----@field passphrase? iflow.secretive
+--- Of an encrypted private key, or the PIN of hardware; a function is asked when it is needed.
+---@field passphrase? iflow.secretive|fun(): iflow.secretive?
 --- File whose first line is the passphrase, or the PIN of the hardware.
 ---@field pass_file? iflow.source
 
@@ -205,6 +205,12 @@ function iflow.tenant(options) end
 ---@field clock? number
 --- Of each look. Default: `"10s"`.
 ---@field timeout? iflow.duration
+--- Days before the end of a certificate from which on that is a warning. Default: `30`.
+---@field warn_days? number
+--- A service key that is older is a warning; never when it is not given.
+---@field key_age? iflow.duration
+--- Only what the files say: nobody is asked. Default: `false`.
+---@field offline? boolean
 
 --- What one step of a check found.
 ---@class iflow.check.step

@@ -200,7 +200,7 @@ function transform.lines(given) end
 
 --- How a field is converted; [1] is the kind.
 ---@class iflow.transform.map.convert
---- What it becomes.
+--- What it becomes. Needed.
 ---@field [1] "integer"|"number"|"string"|"boolean"
 --- The decimal sign. Default: `"."`.
 ---@field decimal? string
@@ -221,15 +221,15 @@ function transform.lines(given) end
 ---@class iflow.transform.map.options
 --- What becomes of fields with an empty text; "drop": they count as missing. Default: `"keep"`.
 ---@field empty? "keep"|"drop"
---- Old name = new name. Default: `{}`.
+--- Old name = new name.
 ---@field rename? table<string, string>
 --- Only these stay.
 ---@field pick? string[]
 --- All but these stay.
 ---@field drop? string[]
---- Values, or functions of the data, for fields that are missing or null. Default: `{}`.
+--- Values, or functions of the data, for fields that are missing or null.
 ---@field default? table<string, any>
---- What fields become, by name. Default: `{}`.
+--- What fields become, by name.
 ---@field convert? table<string, iflow.transform.map.kind>
 
 --- The fields of a record, by plain data. All fields that cannot be converted are named in one
