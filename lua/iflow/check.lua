@@ -16,6 +16,7 @@
 --   warn_days  days before the end of a certificate from which on that is a warning, 30 by default
 --   key_age    a service key that is older is a warning, such as "180d"; never by default
 --   offline    true: only what the files say, nobody is asked
+--   roots      SAP's lists of authorities, as of iflow.roots, instead of those that are built in
 -- Waits. Returns a report, also when everything fails:
 --   { steps = { { step =, verdict = "fine" | "warning" | "failed" | "unknown" | "skipped",
 --                 place = host, when it is about one, evidence =, next_step =, code = of an error,
@@ -44,7 +45,7 @@ local STEPS = { "configuration", "validity", "dns", "proxy", "tcp", "tls", "cloc
 local OFFLINE = { "configuration", "validity", "client_certificate" }
 
 local OPTIONS = { "to", "auth", "api", "role", "csrf", "send", "method", "headers", "query", "body",
-  "clock", "timeout", "warn_days", "key_age", "offline" }
+  "clock", "timeout", "warn_days", "key_age", "offline", "roots" }
 
 local AUTH = { token = true, certificate = true, basic = true }
 

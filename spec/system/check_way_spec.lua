@@ -6,6 +6,7 @@ local doctor = require "spec.support.doctor"
 local iflow = require "iflow"
 local landscape = require "spec.support.landscape"
 local process = require "spec.support.process"
+local roots = require "iflow.roots"
 local sandbox = require "spec.support.sandbox"
 local tinyproxy = require "spec.support.tinyproxy"
 
@@ -174,6 +175,12 @@ describe("iflow check names, of the client certificate:", function()
         assert.truthy(lists[1]:find(list, 1, true))
         assert.equal("fine", doctor.step(report, "runtime")[1].verdict)
       end
+      -- A list of one's own has it.
+      local row = { subject = "CN=own", sha256 = core.cert.parse(root).certificates[1].sha256 }
+      local path = land.dir:write("roots.json", core.json.encode { name = "own", roots = { row } })
+      local lists = assert(roots.load { load_balancer = path, token_server = path })
+      local report = doctor.run(land, nil, { roots = lists, offline = true }, options)
+      assert.equal("fine", doctor.step(report, "client certificate")[1].verdict)
     end))
 
   it("one that has expired", with(function(land)

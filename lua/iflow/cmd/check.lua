@@ -7,6 +7,7 @@ local core = require "iflow.core"
 local curl = require "iflow.cli.curl"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local lists = require "iflow.cli.root_lists"
 local nagios = require "iflow.check.nagios"
 local registry = require "iflow.registry"
 local scripts = require "iflow.cli.script"
@@ -125,8 +126,11 @@ end
 local csrf = { always = true, auto = nil, never = false }
 
 local function options_of(args)
+  local roots, err
+  if args.lb_roots or args.token_roots then roots, err = lists.load(args) end
+  if err then return nil, err end
   local options = { to = args.to, auth = args.auth, api = args.api_key, role = args.role,
-    csrf = csrf[args.csrf], send = args.send or nil, timeout = args.max_time,
+    csrf = csrf[args.csrf], send = args.send or nil, timeout = args.max_time, roots = roots,
     warn_days = args.warning, key_age = args.key_age, offline = args.offline or nil }
   for _, pair in ipairs { { "offline", "send" }, { "nagios", "bundle" } } do
     if args[pair[1]] and args[pair[2]] then
@@ -139,7 +143,8 @@ local function options_of(args)
   elseif not args.to and not args.script then
     return usage("--send needs TO, the endpoint")
   end
-  local request, err = curl.request(args)
+  local request
+  request, err = curl.request(args)
   if not request then return nil, err end
   options.method = args.request or "POST"
   options.headers, options.body = request.headers, request.body
@@ -251,7 +256,7 @@ command = {
     .. "in less than 30, 7 or 1 days (10 also for a key older than --key-age), else 0. With "
     .. "--nagios it is 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN.",
   arguments = { { "to", args = "?", help = "path under the service key's url, or a full URL" } },
-  options = tenants.with {
+  options = tenants.with(lists.with {
     { "--script", value = "SCRIPT", env = false, help = "check a sender of this script" },
     { "--sender", value = "NAME", env = false, complete = "sender",
       help = "which one, when there are several" },
@@ -278,7 +283,7 @@ command = {
     asked_here(curl.options[1]), asked_here(curl.options[2]), asked_here(curl.options[3]),
     asked_here(curl.options[4]), bundles.options[1], bundles.options[2], bundles.options[3],
     bundles.options[4], bundles.options[5],
-  },
+  }),
   misused = misused,
   run = run,
 }

@@ -36,7 +36,8 @@ local function add_list(look, found)
   local options, key = look.tenant.options, look.key
   if key.type ~= "external certificate" or hardware.is_named(options.cert) then return end
   local wanted = look.auth == "certificate" and "load balancer" or "token server"
-  local report = cert.check { cert = options.cert or key:certificate_pem() }
+  local report = cert.check { cert = options.cert or key:certificate_pem(),
+    roots = look.options.roots }
   for _, item in ipairs(report and report.findings or {}) do
     if item.name == wanted and WORST[item.verdict] > 1 then
       found[#found + 1] = { verdict = "warning", cause = "certificate_list",
