@@ -77,6 +77,29 @@ $ export IFLOW_SERVICE_KEY=key.json; iflow check --offline --nagios --key-age 0s
 $ iflow check --nagios --warning soon
 > IFLOW UNKNOWN - usage.invalid: --warning: 'soon' is not a whole number
 = 3
+
+# The bundle is written for its owner, and never over a file that is there.
+$ export IFLOW_SERVICE_KEY=key.json; iflow check --offline --bundle help.zip >/dev/null; stat -c %a help.zip; unzip -Z1 help.zip
+> 600
+> README.txt
+> report.json
+> platform.json
+> environment.txt
+> configuration.json
+> service-key.json
+> certificates.json
+> trust.json
+! bundle: help.zip, readable for you only, with README.txt, …
+! …
+! iflow check: everything is fine
+$ export IFLOW_SERVICE_KEY=key.json; iflow check --offline --bundle help.zip
+! iflow check: file.exists: 'help.zip' exists already
+! …
+= 2
+$ iflow check --offline --log serve.log
+! iflow check: usage.invalid: --log belongs to --bundle FILE
+! …
+= 2
 $ iflow check --offline --send
 ! iflow check: usage.invalid: --offline and --send exclude each other
 ! …
