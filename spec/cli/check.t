@@ -79,8 +79,9 @@ $ iflow check --nagios --warning soon
 = 3
 
 # The bundle is written for its owner, and never over a file that is there.
-$ export IFLOW_SERVICE_KEY=key.json; iflow check --offline --bundle help.zip >/dev/null; stat -c %a help.zip; unzip -Z1 help.zip
+$ export IFLOW_SERVICE_KEY=key.json; iflow check --offline --bundle help.zip >/dev/null; stat -c %a help.zip; python3 -m zipfile -l help.zip | cut -d ' ' -f 1
 > 600
+> File
 > README.txt
 > report.json
 > platform.json

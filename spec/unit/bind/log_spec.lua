@@ -42,6 +42,14 @@ describe("log", function()
     assert.equal(1, select(2, lines:gsub("\n", "")))
   end)
 
+  it("redacts a text that is meant for elsewhere", function()
+    assert.equal("a=1 client_secret=*** b=2", log.redact "a=1 client_secret=4711abc b=2")
+    assert.equal("", log.redact "")
+    local long = ("x"):rep(100000) .. "\nAuthorization: Basic abc\n"
+    assert.equal(("x"):rep(100000) .. "\nAuthorization: ***\n", log.redact(long))
+    assert.has_error(function() log.redact() end)
+  end)
+
   it("raises for an unknown level", function()
     assert.error_matches(function() log.level "loud" end, "invalid option 'loud'")
     assert.error_matches(function() log.write("loud", "x", "y") end, "invalid option 'loud'")

@@ -56,6 +56,12 @@ describe("core.process", function()
     assert.has_error(function() process.status(0) end)
   end)
 
+  it("knows its environment", function()
+    local found = process.environment()
+    assert.equal(os.getenv "PATH", found.PATH)
+    for name, value in pairs(found) do assert.equal(value, os.getenv(name)) end
+  end)
+
   it("knows the running program", function()
     local link <close> = assert(io.popen(("readlink /proc/%d/exe"):format(process.pid())))
     assert.equal(link:read "l", process.executable())
