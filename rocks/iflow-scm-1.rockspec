@@ -25,4 +25,5 @@ build = {
     IFLOW_CLUADIR = "$(LIBDIR)",
     IFLOW_HOST = "OFF",
   },
+  install = { bin = { iflow = "rocks/iflow" } },
 }

@@ -136,6 +136,7 @@ local function run_until_signal(fn, host, control)
   local function body()
     for name, code in pairs(signals) do
       core.task.signal(name, function()
+        if host.heard then host.heard() end
         if control and control.stop then return control.stop(name) end
         stopped_by = stopped_by or code
         error(errors { code = "task.canceled", message = "stopped by SIG" .. name })

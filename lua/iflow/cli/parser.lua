@@ -183,7 +183,7 @@ local function argparse()
   local path = package.searchpath("argparse", "/usr/share/lua/5.4/?.lua")
   if path then return dofile(path) end
   return nil, errors { code = "usage.invalid", message = "the Lua module argparse is missing",
-    hint = "install the package lua-argparse (apt-get install lua-argparse)" }
+    hint = "install the package lua-argparse (apt-get install lua-argparse), or the rock argparse" }
 end
 
 -- found:take is called for every argument and option, in their order.

@@ -5,6 +5,7 @@ local assignments = require "iflow.cmd.sandbox.assignments"
 local client = require "iflow.sandbox.client"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local program = require "iflow.cli.program"
 local settings = require "iflow.sandbox.settings"
 
 local READY_WAIT = 15 -- seconds for a sandbox in the background to answer
@@ -50,10 +51,10 @@ local function run_here(args, out)
 end
 
 local function command_line(args, log)
-  local program, err = core.process.executable()
-  if not program then return nil, err end
-  local line = { program, "sandbox", "start", "--dir", args.dir, "--log-level", args.log_level,
-                 "--log-format", args.log_format, log = log }
+  local line, err = program.line { "sandbox", "start", "--dir", args.dir,
+    "--log-level", args.log_level, "--log-format", args.log_format }
+  if not line then return nil, err end
+  line.log = log
   if args.port then table.move({ "--port", tostring(args.port) }, 1, 2, #line + 1, line) end
   if args.hostname then table.move({ "--hostname", args.hostname }, 1, 2, #line + 1, line) end
   for _, word in ipairs(args.set) do table.move({ "--set", word }, 1, 2, #line + 1, line) end
