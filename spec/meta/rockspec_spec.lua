@@ -65,7 +65,8 @@ describe("the rockspecs", function()
   end)
 
   it("have CMake install every Lua file: it takes the whole directory", function()
-    local line = 'install(DIRECTORY lua/ DESTINATION ${IFLOW_LUADIR} FILES_MATCHING PATTERN "*.lua")'
+    local line = "install(DIRECTORY lua/ DESTINATION ${IFLOW_LUADIR} "
+      .. 'FILES_MATCHING PATTERN "*.lua")'
     assert.is_truthy(read "CMakeLists.txt":find(line, 1, true))
     for path in pairs(tree.texts "^lua/") do assert.matches("%.lua$", path) end
   end)
