@@ -3,17 +3,15 @@
 --
 --   clock.now()         seconds since 1970        clock.monotonic()   seconds that never jump
 --   clock.sleep(s)      waits                     clock.work()        says that real work goes on:
---                                                 a value to close when it has ended
+--                                                 a value to close when it has ended, or nil
 
 local core = require "iflow.core"
 
 local clock = {}
 
-local nothing = setmetatable({}, { __close = function() end })
-
 local real = {
   now = core.task.now, monotonic = core.task.monotonic, sleep = core.task.sleep,
-  work = function() return nothing end,
+  work = function() return nil end,
 }
 local current = real
 

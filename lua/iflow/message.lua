@@ -50,7 +50,9 @@ local module = {}
 
 local function copy(from)
   local to = {}
-  for key, value in pairs(from or {}) do to[key] = value end
+  if from then
+    for key, value in next, from do to[key] = value end
+  end
   return to
 end
 
@@ -89,14 +91,18 @@ end
 function module.is(value) return getmetatable(value) == message end
 
 --- A message of whatever a script sends: a message as it is, a string or an iterator as body, any
--- other table as data. `source` is used when the message has none. level: as in error.
+-- other table as data. `source`, a table of the message's own from then on, is used when it has
+-- none. level: as in error.
 function module.of(payload, source, level)
   if module.is(payload) then return payload end
   local kind = type(payload)
   if kind == "string" or kind == "function" then
-    return module.new { body = payload, source = source }
+    return setmetatable({ body = payload, headers = {}, source = source or {}, attempt = 0,
+      id = nil, data = nil, began = nil, address = nil }, message) -- room for what it gets
+  elseif kind == "table" then
+    return setmetatable({ data = payload, headers = {}, source = source or {}, attempt = 0,
+      id = nil, body = nil, began = nil, address = nil, encoded_by = nil }, message)
   end
-  if kind == "table" then return module.new { data = payload, source = source } end
   error("a message, a string, a table or an iterator of pieces is expected, got " .. kind,
     (level or 2) + 1)
 end

@@ -20,8 +20,10 @@ function permit:release()
   local owner = self.owner
   if not owner then return end
   self.owner = nil
-  local following = setmetatable({ owner = owner }, permit)
-  if not owner.waiting:wake(following) then owner.free = owner.free + 1 end
+  local waiting = owner.waiting
+  if waiting:is_empty() or not waiting:wake(setmetatable({ owner = owner }, permit)) then
+    owner.free = owner.free + 1
+  end
 end
 
 permit.__close = permit.release

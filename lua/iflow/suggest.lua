@@ -16,11 +16,22 @@ function suggest.message(text, word, list)
   return text
 end
 
---- Raises when the table `options` has a string key that is not in `known` (a list), at `level`
--- above the caller: 1 is the caller's own line, 2 (the default) the line that called it.
+local sets = setmetatable({}, { __mode = "k" }) -- of lists; a call is checked at every message
+
+local function set_of(list)
+  local set = sets[list]
+  if set then return set end
+  set = {}
+  for _, key in ipairs(list) do set[key] = true end
+  sets[list] = set
+  return set
+end
+
+--- Raises when the table `options` has a string key that is not in `known` (a list that does not
+-- change any more), at `level` above the caller: 1 is the caller's own line, 2 (the default) the
+-- line that called it.
 function suggest.check_keys(options, known, level)
-  local is_known = {}
-  for _, key in ipairs(known) do is_known[key] = true end
+  local is_known = set_of(known)
   for key in pairs(options) do
     if math.type(key) ~= "integer" and not is_known[key] then
       local text = "unknown option '" .. tostring(key) .. "'"

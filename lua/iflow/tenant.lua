@@ -469,6 +469,17 @@ function tenant:call(options)
   return call:perform()
 end
 
+--- A call of a sender: the options' names are right, the table is handed over. Internal.
+function tenant:send(out)
+  local handle = check_open(self, 2)
+  if out.query ~= nil then set_query(out, 2) end
+  if type(out.body) ~= "string" then set_body(out, 2) end
+  if self.rotation then return self.rotation:call(out) end
+  local call, err = at_level(2, pcall(handle.prepare, handle, out))
+  if not call then return nil, err end
+  return call:perform()
+end
+
 --- A call with options that tenant:call has looked at. Internal; for lua/iflow/rotation.lua.
 function tenant:perform(out)
   local handle = check_open(self, 2)

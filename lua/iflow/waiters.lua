@@ -27,6 +27,9 @@ function waiters:wait(timeout, payload)
   return task.park(timeout)
 end
 
+--- Whether nobody waits.
+function waiters:is_empty() return self.next == self end
+
 --- Hands values to the task that has waited longest: true and its payload; false when nobody waits.
 function waiters:wake(...)
   while self.next ~= self do

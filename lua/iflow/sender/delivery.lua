@@ -45,10 +45,19 @@ end
 -- Functions may make any number of addresses; the last ones are kept, so that they stay paused.
 local KEPT = 64
 
-local function destination_of(sender, to)
+local function full_address(sender, to)
   local address = to:gsub("[?#].*$", "")
-  if not address:find "^%a+://" then address = sender.tenant_base .. address end
-  local found = destinations.of(address, sender.options.breaker)
+  if address:find "^%a+://" then return address end
+  return sender.tenant_base .. address
+end
+
+local function destination_of(sender, to)
+  local last = sender.last_to -- mostly the same one again
+  if not last or last.to ~= to or last.base ~= sender.tenant_base then
+    last = { to = to, base = sender.tenant_base, address = full_address(sender, to) }
+    sender.last_to = last
+  end
+  local found = destinations.of(last.address, sender.options.breaker)
   sender.kept_at = sender.kept_at % KEPT + 1
   sender.kept[sender.kept_at] = found
   return found
@@ -76,7 +85,8 @@ local function perform(sender, call, flight)
   local _ <close> = clock.work()
   flight.calling = true
   local began = core.task.monotonic()
-  local answer, err = guarded(sender.tenant.call, sender.tenant, call)
+  local tenant = sender.tenant
+  local answer, err = guarded(tenant.send, tenant, call)
   metrics.attempted(sender.name, err, began)
   flight.calling = false
   return answer, err
@@ -121,7 +131,7 @@ function delivery.attempt(sender, msg, call, state)
   local slot, gate = enter(sender, state.destination, state.limit)
   if not slot then return nil, state.last_error or gate end
   local _ <close> = slot
-  local _ <close> = gate
+  local _ <close> = gate.probe and gate or nil
   if sender.bucket then sender.bucket:take() end
   if is_late(state) then return nil, state.last_error end
   state.attempt = state.attempt + 1

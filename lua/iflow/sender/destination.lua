@@ -93,7 +93,7 @@ end
 
 --- Whether a message may go right now: a gate, or nil. Does not wait.
 function destination:try()
-  if not self.open_at then return setmetatable({ owner = self, probe = false }, gate) end
+  if not self.open_at then return self.open_gate end -- nothing of its own: one for all
   if self.probing or clock.monotonic() < self.open_at then return nil end
   self.probing = true
   return setmetatable({ owner = self, probe = true }, gate)
@@ -143,6 +143,7 @@ function module.of(name, breaker)
   if found then return found end
   found = setmetatable({ name = name, breaker = breaker, strikes = 0, probing = false,
     waiting = new_waiters() }, destination)
+  found.open_gate = setmetatable({ owner = found, probe = false }, gate)
   forget(found)
   all[name] = found
   return found

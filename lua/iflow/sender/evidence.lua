@@ -33,7 +33,9 @@ local function address_of(sender, msg)
     if not ok and errors.is(result) and result.code == "task.canceled" then error(result, 0) end
     to = ok and result
   end
-  return type(to) == "string" and to:gsub("[?#].*$", "") or nil
+  if type(to) ~= "string" then return nil end
+  local query = to:find "[?#]"
+  return query and to:sub(1, query - 1) or to
 end
 
 local function known_of(sender, address)

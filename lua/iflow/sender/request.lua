@@ -11,6 +11,25 @@ local function value_of(value, msg)
   return value
 end
 
+-- Of the options (a checked definition, which does not change): what goes to a call as it is,
+-- and the names of those that are functions of the message. Made once.
+local plans = setmetatable({}, { __mode = "k" })
+
+local function plan_of(options)
+  local plan = plans[options]
+  if plan then return plan end
+  plan = { fixed = {}, asked = {} }
+  for _, name in ipairs { "to", "method", table.unpack(definition.for_call) } do
+    if type(options[name]) == "function" then
+      plan.asked[#plan.asked + 1] = name
+    else
+      plan.fixed[name] = options[name]
+    end
+  end
+  plans[options] = plan
+  return plan
+end
+
 -- A table of values that may be functions; false and nil leave a name out.
 local function values_of(option, values, msg)
   local all, into = value_of(values, msg) or {}, {}
@@ -21,9 +40,11 @@ local function values_of(option, values, msg)
     if type(name) ~= "string" then
       error(("'%s' has names: { Name = value }, got %s"):format(option, tostring(name)), 0)
     end
-    value = value_of(value, msg)
-    if value == false then value = nil end
-    if math.type(value) or value == true then value = tostring(value) end
+    if type(value) ~= "string" then
+      value = value_of(value, msg)
+      if value == false then value = nil end
+      if math.type(value) or value == true then value = tostring(value) end
+    end
     into[name] = value
   end
   return into
@@ -38,9 +59,10 @@ end
 
 -- Whether a header of this name is there, in whatever case.
 local function has(headers, wanted)
-  wanted = wanted:lower()
-  for name in pairs(headers) do
-    if name:lower() == wanted then return true end
+  if headers[wanted] then return true end
+  local length = #wanted
+  for name in next, headers do
+    if #name == length and name:lower() == wanted:lower() then return true end
   end
   return false
 end
@@ -89,10 +111,12 @@ function request.of(options, msg)
   request.identify(options, msg)
   local body, err = body_of(msg)
   if err then return nil, err end
-  local call = { to = value_of(options.to, msg), method = value_of(options.method, msg),
-    body = body, headers = headers_of(options, msg) }
-  call.query = query_of(options.query, msg)
-  for _, name in ipairs(definition.for_call) do call[name] = value_of(options[name], msg) end
+  local plan, call = plan_of(options), { body = body, to = nil, method = nil, headers = nil,
+    idempotent = nil, timeout = nil, query = nil, body_file = nil } -- room for what it gets
+  for name, value in next, plan.fixed do call[name] = value end
+  for _, name in ipairs(plan.asked) do call[name] = options[name](msg) end
+  call.headers = headers_of(options, msg)
+  if options.query ~= nil then call.query = query_of(options.query, msg) end
   if type(call.to) ~= "string" then
     error("the function 'to' returns a text, the address, got " .. type(call.to), 0)
   end

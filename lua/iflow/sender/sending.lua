@@ -6,8 +6,8 @@ local delivery = require "iflow.sender.delivery"
 local ending = require "iflow.sender.ending"
 local errors = require "iflow.error"
 local join = require "iflow.join"
-local new_semaphore = require "iflow.semaphore"
 local new_summary = require "iflow.sender.summary"
+local new_waiters = require "iflow.waiters"
 local transform = require "iflow.transform"
 
 local WINDOW = 8 -- messages that are begun, for each that may be in flight: some wait for a retry
@@ -43,13 +43,32 @@ function sending:deliver(msg, flight)
 end
 
 local function new_flight(msg, number)
-  return { msg = msg, number = number or math.huge, retried = 0, calling = false }
+  return { msg = msg, number = number or math.huge, retried = 0, calling = false, ended = false }
 end
 
-function sending:work(flight, permit)
-  local _ <close> = permit
+-- What takes the place of a message that has ended, however it did.
+local place = {}
+
+-- Whoever gives messages is woken when half of them have ended, not by each; at once when calls are
+-- missing, since the others wait for a retry.
+function place:__close()
+  local run = self.run
+  run.begun = run.begun - 1
+  if run.room:is_empty() then return end
+  if run.begun <= run.window // 2 or run.sender.slots:available() > 0 or run:is_stopped() then
+    run.room:wake()
+  end
+end
+
+function sending:work(flight)
+  local _ <close> = self.place
   self:deliver(flight.msg, flight)
   self.children[core.task.current()] = nil
+end
+
+-- Waits until one more may begin.
+local function wait_for_room(self)
+  while self.begun >= self.window do self.room:wait() end
 end
 
 -- A message whose delivery was cancelled: it is in doubt if a call was under way.
@@ -118,22 +137,24 @@ end
 function sending:start(msg)
   if not msg then return end
   self.entering = msg
-  local permit = self.window:acquire()
+  wait_for_room(self)
   self.entering = nil
   if self:is_stopped() then
-    permit:release()
     not_tried(self, msg)
     if self.finishing then return end
     transform.stop()
   end
   local flight = new_flight(msg, self.taken)
-  self.children[core.task.spawn(self.work, self, flight, permit)] = flight
+  self.children[core.task.spawn(self.work, self, flight)] = flight
+  self.begun = self.begun + 1
 end
 
 --- Whether as many messages were taken as there may be.
 function sending:is_full() return self.taken == self.limit end
 
 function sending:is_stopped() return self.summary.stopped ~= nil or self.failure ~= nil end
+
+local function same(err) return err end
 
 --- Takes one message; waits when too many are under way. False: no more are taken.
 -- at: the step that it begins with, the first one by default.
@@ -144,7 +165,7 @@ function sending:push(msg, at)
     return false
   end
   local seen = self.seen
-  local ok, err = xpcall(self.pipeline.push, function(e) return e end, self.pipeline, msg, at)
+  local ok, err = xpcall(self.pipeline.push, same, self.pipeline, msg, at)
   if not ok and not transform.is_stop(err) then
     if self.seen == seen and type(msg.body) ~= "function" then self.pushed = { msg, at or 1 } end
     error(err, 0)
@@ -155,7 +176,7 @@ end
 --- No more messages: waits until all have ended. Returns the summary.
 function sending:finish()
   self.finishing = true
-  local ok, err = xpcall(self.pipeline.finish, function(e) return e end, self.pipeline)
+  local ok, err = xpcall(self.pipeline.finish, same, self.pipeline)
   if not ok and not transform.is_stop(err) then error(err, 0) end
   if self.held then
     local flight = new_flight(self.held)
@@ -175,9 +196,10 @@ return function(sender, options)
   local self = setmetatable({ sender = sender, children = {}, summary = new_summary(),
     each = options.each, dry = options.dry, holds = options.holds,
     limit = options.limit, taken = 0, seen = 0,
-    window = new_semaphore(sender.options.concurrency * WINDOW
-      + (sender.options.confirm and CONFIRMING or 0)),
+    window = sender.options.concurrency * WINDOW + (sender.options.confirm and CONFIRMING or 0),
+    begun = 0, room = new_waiters(),
   }, sending)
+  self.place = setmetatable({ run = self }, place)
   self.pipeline = transform.pipeline(sender.options.transform,
     function(msg) return self:sink(msg) end,
     function(msg, err, at)
