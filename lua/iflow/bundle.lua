@@ -51,6 +51,19 @@ local function add_key(scrub, key)
   scrub:add((key:private_key_pem()))
 end
 
+-- Of a service key that is damaged what looks like its secret.
+local function add_key_file(scrub, path)
+  if type(path) ~= "string" or path:find "^command:" then return end
+  local resolved = source.resolve(path)
+  local text = type(resolved) == "string" and core.file.read(resolved, FILE_MAX)
+  if not text then return end
+  local key = core.service_key.parse(text)
+  if key then return add_key(scrub, key) end
+  for name, value in text:gmatch '"([%a_]+)"%s*:%s*"([^"]+)"' do
+    if name == "clientsecret" or name == "key" then scrub:add((value:gsub("\\n", "\n"))) end
+  end
+end
+
 local function add_options(scrub, options)
   add_pass_file(scrub, options.pass_file)
   add_file(scrub, options.key)
@@ -59,9 +72,7 @@ local function add_options(scrub, options)
   scrub:add(options.proxy_userpwd)
   local user, password = tostring(options.proxy or ""):match "^%a[%w+.-]*://([^:/@]*):?([^/@]*)@"
   if user then scrub:add(password ~= "" and password or user) end
-  if type(options.service_key) == "string" then
-    add_key(scrub, (core.service_key.open(options.service_key)))
-  end
+  add_key_file(scrub, options.service_key)
 end
 
 local function secrets_of(known)

@@ -234,10 +234,22 @@ describe("a call for other clients #stock", function()
       table.unpack(words))) do
       assert.is_false(has_secret(text), name)
     end
-    local run = iflow("check", "--offline", "--script", "orders.lua", "--with-script", "--bundle",
-      "s.zip", "--set", "key=" .. keys.external, table.unpack(words))
+    secrets.proxy = "top proxy word"
+    local run = process.run { process.iflow, "check", "--offline", "--script", "orders.lua",
+      "--with-script", "--bundle", "s.zip", "--set", "key=" .. keys.external, dir = dir.path,
+      env = { IFLOW_PROXY = "http://joe:top%20proxy%20word@127.0.0.1:9", IFLOW_PASTED =
+        secrets.client, IFLOW_API_KEY = process.read(keys.secret), IFLOW_CERT = "own.pem",
+        IFLOW_KEY = "own.key", IFLOW_PASS_FILE = "pass" } }
     assert.equal(0, run.code, run.out .. run.err)
     for name, text in pairs(unpacked(dir:file "s.zip")) do
+      assert.is_false(has_secret(text), name)
+    end
+    -- A key that is damaged opens no tenant; its secret is still one.
+    careless_log { "client" }
+    dir:write("damaged.json", process.read(keys.secret):sub(1, -20))
+    assert.equal(2, iflow("check", "--offline", "--service-key", "damaged.json", "--bundle",
+      "d.zip", "--log", "careless.log").code)
+    for name, text in pairs(unpacked(dir:file "d.zip")) do
       assert.is_false(has_secret(text), name)
     end
     stop()

@@ -102,6 +102,18 @@ describe("the next credential", function()
     assert.equal("next", active(tenant))
   end))
 
+  it("is not used by a check, which only looks at its files", async(function()
+    local home <close> = landscape.open()
+    local tenant <close> = opened(home, secret_key(home, "a"), { service_key = secret_key(home,
+      "b"), one_way = true })
+    local before = home.sb:counters().tokens_issued
+    local report = tenant:check {}
+    assert.equal(0, report.exit_code)
+    assert.equal("next", report.credentials[2].credential)
+    assert.equal("current", active(tenant))
+    assert.equal(before + 1, home.sb:counters().tokens_issued)
+  end))
+
   it("takes over under load without a call that fails", async(function()
     local home <close> = landscape.open()
     local a, b = secret_key(home, "a"), secret_key(home, "b")

@@ -1,6 +1,7 @@
 --- What the steps of a check share: where the way leads, and what was seen there, each looked at
 -- once. Internal, for lua/iflow/check.
 --   look.tenant, look.key, look.options, look.auth, look.why (of a tenant that is not open)
+--   look.rotation  of a tenant with two credentials; look.tenant is that of the one in use
 --   look.url       the base of addresses; look.to: the endpoint's full URL, nil for none
 --   look.places    hosts on the way: { name = "token.example:443", role = "token server" |
 --                  "runtime", host, port, url, identity = whether our certificate is shown }
@@ -57,9 +58,19 @@ local function find_places(self)
   add_place(self, "runtime", self.to or self.url, self.auth == "certificate")
 end
 
+-- Of two credentials the one in use: the first use of the next one may be the end of the current,
+-- so nobody but a sender begins with it. A certificate that is over has nothing to lose.
+local function in_use(rotation)
+  local identity = rotation.active.identity
+  local is_over = identity and identity:info().not_after <= clock.now()
+  return is_over and rotation:look() or rotation.active
+end
+
 local function new(tenant, options, why)
-  local self = setmetatable({ tenant = tenant, options = options, why = why, places = {},
-    by_role = {}, seen = {}, auth = options.auth or "token" }, look)
+  local rotation = tenant and tenant.rotation
+  local self = setmetatable({ tenant = rotation and in_use(rotation) or tenant, whole = tenant,
+    rotation = rotation, options = options, why = why, places = {}, by_role = {}, seen = {},
+    auth = options.auth or "token" }, look)
   if options.key_age then
     self.options = setmetatable({ key_age = duration.seconds(options.key_age) },
       { __index = options })
@@ -138,7 +149,7 @@ end
 function look:credentials()
   if self.known_entries then return self.known_entries end
   local now = clock.now() // 1
-  self.known_entries = entries.of_tenant(self.tenant, "")
+  self.known_entries = entries.of_tenant(self.whole, "")
   for _, entry in ipairs(self.known_entries) do
     entry.days_left = entry.not_after and math.floor((entry.not_after - now) / DAY)
     entry.age_days = entry.created and math.floor((now - entry.created) / DAY)

@@ -35,7 +35,7 @@ end
 
 -- Whether nothing works without it: a successor takes over, other authorities may do.
 local function is_needed(look, entry)
-  local following = look.tenant.rotation and look.tenant.rotation:look()
+  local following = look.rotation and look.rotation:look()
   return entry.not_before ~= nil and entry.credential ~= "next" and not following
 end
 
