@@ -1,4 +1,5 @@
---- The entity sets of the OData API: each is one file set/NAME.lua. It returns
+--- The entity sets of the OData API: each is one file set/NAME.lua. A new file is all a new one
+--- needs. It returns
 ---   name, type     of the set and of its entities
 ---   key            the property that is the key
 ---   roles          of role templates, one of which the caller needs to read
@@ -10,16 +11,14 @@
 ---   value(tenant, record) -> text, Content-Type         what $value gives; nil is "no content"
 ---   delete(tenant, record) -> true | nil, err, and delete_roles
 --- A record is a table of the properties: texts, numbers, booleans, dates as seconds.
+local folder = require "iflow.folder"
+
 local sets = {}
 
 sets.NAMESPACE = "com.sap.hci.api"
 
-local FILES = { "logs", "log_errors", "log_attributes", "log_headers", "log_attachments",
-                "log_runs", "store_entries", "endpoints", "entry_points", "api_definitions",
-                "artifacts", "artifact_errors", "build_status", "user_roles", "keystore_entries" }
-
 local all = {}
-for i, file in ipairs(FILES) do
+for i, file in ipairs(folder.names "iflow.sandbox.api.set") do
   all[i] = require("iflow.sandbox.api.set." .. file)
   all[all[i].name] = all[i]
 end
