@@ -47,6 +47,17 @@ function bench:endpoint()
   return self.nginx
 end
 
+--- A server behind nginx's /slow/MS, which answers after so many milliseconds.
+function bench:slow_server()
+  local to = self:endpoint()
+  if not self.slow then
+    self.slow = self:spawn(("lua5.4 %s %d"):format(bench.file "peers/slow_server.lua",
+      to.slow_port))
+    endpoint.wait_port(to.slow_port)
+  end
+  return to.url .. "/slow/"
+end
+
 -- Programs ------------------------------------------------------------------------------------
 
 local function command_line(command)

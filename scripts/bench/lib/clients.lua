@@ -56,13 +56,18 @@ local function environment(to, more)
   return env
 end
 
+--- Builds peers/NAME.go once, as the program NAME in the work directory.
+function clients.build_go(bench, name)
+  local program = ("%s/%s"):format(bench.work, name)
+  if bench.succeeds("test -x " .. program) then return end
+  local line = ("GOCACHE=%s/go-cache GO111MODULE=off go build -o %s %s"):format(bench.work, program,
+    bench.file(("peers/%s.go"):format(name)))
+  assert(bench.succeeds(line), line)
+end
+
 function clients.go(bench)
   local to, program = bench:endpoint(), bench.work .. "/nethttp"
-  if bench:has "go" and not bench.go_built then
-    assert(bench.succeeds(("GOCACHE=%s/go-cache GOFLAGS=-mod=mod go build -o %s %s"):format(
-      bench.work, program, bench.file "peers/nethttp.go")), "go build failed")
-    bench.go_built = true
-  end
+  if bench:has "go" then clients.build_go(bench, "nethttp") end
   local function command(count, width, mode)
     return { program, to.url .. "/http/orders", count, width, mode, env = environment(to) }
   end

@@ -36,6 +36,7 @@ http {
     client_max_body_size 0;
     client_body_buffer_size 64k;
     location = /oauth/token {
+      access_log $dir/token.log;
       default_type application/json;
       return 200 '{"access_token":"$token","token_type":"bearer","expires_in":3599}';
     }

@@ -20,7 +20,8 @@ Say IFLOW_BUILD=DIR to measure that build instead of building.
 ]]
 
 -- In the order of the table.
-local FILES = { "sustained", "cold" }
+local FILES = { "sustained", "cold", "memory", "latency", "outbox", "pipeline",
+  "json", "csv", "xml", "token", "growth", "sandbox" }
 
 local function usage(problem)
   io.stderr:write("scripts/bench/run: ", problem, "\n", USAGE)

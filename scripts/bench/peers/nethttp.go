@@ -1,5 +1,5 @@
 // nethttp.go -- Go's net/http: nethttp URL COUNT WIDTH string|json sends COUNT messages, WIDTH at
-// once. CACERT, BODY and TOKEN name files in the environment.
+// once. CACERT, BODY and TOKEN name files in the environment; CONNECTIONS: at most so many.
 package main
 
 import (
@@ -63,7 +63,8 @@ func main() {
 	width, _ := strconv.Atoi(os.Args[3])
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(read("CACERT"))
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: width,
+	most, _ := strconv.Atoi(os.Getenv("CONNECTIONS"))
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: width, MaxConnsPerHost: most,
 		TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	body, token := read("BODY"), "Bearer "+string(read("TOKEN"))
 	var next int64

@@ -17,6 +17,7 @@ local function requests_of(run, count) return tonumber(run.out:match "requests (
 local function cost(bench, client, mode)
   local count = client.name == "wrk" and 1 or bench:size(COUNTS[client.name], nil, 64)
   local few = client.name ~= "wrk" and (client.name == "newman" and 1 or WIDTH) or nil
+  if bench.tiny then few = nil end
   local start
   return function()
     start = start or few and bench:run(client.command(few, WIDTH, mode)).cpu or 0
