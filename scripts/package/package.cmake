@@ -6,9 +6,10 @@ set(package_dir ${CMAKE_CURRENT_LIST_DIR})
 if(NOT IFLOW_SANITIZE)
   set(pages ${CMAKE_BINARY_DIR}/package)
   file(GLOB meta CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/lua/iflow/meta/*.lua)
-  set(writers annotations lua_manual manual pages roff)
+  set(writers annotations html lua_manual manual pages reference roff)
   list(TRANSFORM writers PREPEND ${package_dir}/)
   list(TRANSFORM writers APPEND .lua)
+  list(APPEND writers ${package_dir}/reference.css)
   add_custom_command(OUTPUT ${pages}/written
     COMMAND ${CMAKE_COMMAND} -E rm -rf ${pages}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${pages}
@@ -38,6 +39,9 @@ install(CODE "
   file(CHMOD \"\${unit}\" PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
   message(STATUS \"Installing: \${unit}\")
 ")
+if(NOT IFLOW_SANITIZE)
+  install(FILES ${pages}/reference.html DESTINATION ${CMAKE_INSTALL_DOCDIR})
+endif()
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES ${package_dir}/iflow.env ${package_dir}/alerts.yml
         ${package_dir}/grafana-dashboard.json DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

@@ -1,6 +1,6 @@
 ---@meta iflow.json
 
---- JSON between text and Lua tables.
+--- JSON: between text and Lua tables.
 ---
 --- ```lua
 --- local iflow = require "iflow"

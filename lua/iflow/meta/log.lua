@@ -1,6 +1,6 @@
 ---@meta _
 
---- The log of the program.
+--- The log: what the program says.
 ---
 --- One line an event, to standard error, secrets redacted.
 ---

@@ -7,7 +7,7 @@
 --- ```lua
 --- local iflow = require "iflow"
 --- iflow.run(function()
----   local box <close> = assert(iflow.outbox.open { path = "example.db", reserve = 0 })
+---   local box <close> = assert(iflow.outbox.open { path = "example.db" })
 ---   assert(box:enqueue { sender = "orders", id = "4711", body = "{}" } == "accepted")
 ---   assert(box:enqueue { sender = "orders", id = "4711", body = "{}" } == "known")
 ---   for _, msg in ipairs(box:claim("orders", 32)) do

@@ -211,6 +211,8 @@ function iflow.tenant(options) end
 ---@field key_age? iflow.duration
 --- Only what the files say: nobody is asked. Default: `false`.
 ---@field offline? boolean
+--- SAP's lists of authorities, of `require "iflow.roots"`, instead of the built-in ones.
+---@field roots? table
 
 --- What one step of a check found.
 ---@class iflow.check.step

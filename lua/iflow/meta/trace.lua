@@ -1,6 +1,6 @@
 ---@meta _
 
---- Traces that go through many systems, by W3C Trace Context.
+--- Traces: through many systems, by W3C Trace Context.
 ---
 --- ```lua
 --- local iflow = require "iflow"

@@ -1,6 +1,6 @@
 ---@meta iflow.xml
 
---- XML between text and Lua tables.
+--- XML: between text and Lua tables.
 ---
 --- An element with text only is that text. Any other is a table: attributes as ["@id"], elements by
 --- their names (several of one name as a list), text beside attributes as ["#text"], mixed text in
