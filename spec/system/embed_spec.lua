@@ -1,0 +1,166 @@
+-- iflow inside programs with a loop of their own: luv's, as scripts/senders/embed.lua shows it, and
+-- that of cqueues. The programs are processes of their own; the sandbox is here.
+local async = require "spec.support.async"
+local core = require "iflow.core"
+local landscape = require "spec.support.landscape"
+local process = require "spec.support.process"
+local raw = require "spec.support.raw_client"
+
+-- A flow that answers only when the gate is opened, and counts who came.
+local function gated()
+  local gate = { came = 0, open = false }
+  function gate.process()
+    gate.came = gate.came + 1
+    while not gate.open do core.task.sleep(0.01) end
+    return 200, {}, "ok"
+  end
+  return gate
+end
+
+-- Runs a program to its end: what it printed.
+local function run(text, ...)
+  local dir <close> = process.tempdir()
+  local result = process.run { process.lua, dir:write("program.lua", text), ... }
+  assert.equal("", result.err)
+  assert.equal(0, result.code, result.out)
+  return result.out
+end
+
+describe("scripts/senders/embed.lua", function()
+  it("echoes and keeps time while its messages wait, and delivers every one", async(function()
+    local gate = gated()
+    local land <close> = landscape.open { process = gate.process }
+    local program <close> = process.start { process.lua, "scripts/senders/embed.lua",
+      land:key "secret".path, land.cacert }
+    local port = process.wait_for("its port", function()
+      return program:output():match "listening on port (%d+)"
+    end)
+    local echo = raw(port, [[
+s = connect()
+sent = b"".join(b"order %d\n" % i for i in range(50)) + b"no line"
+s.sendall(sent)
+got = b""
+while len(got) < len(sent):
+    got += s.recv(65536)
+print(got == sent)]])
+    assert.equal("True", echo)
+    process.wait_for("the messages", function() return gate.came == 50 end)
+    process.wait_for("its clock", function()
+      return program:output():find("\n50 taken, 0 delivered, 0 failed\n", 1, true)
+    end)
+    gate.open = true
+    program:signal "TERM"
+    local result = program:wait()
+    assert.equal("", result.err)
+    assert.equal(0, result.code)
+    assert.matches("\n50 taken, 50 delivered, 0 failed\n$", result.out)
+    assert.equal(50, gate.came)
+  end))
+
+  it("tells how it is called", function()
+    assert.equal(2, process.run({ process.lua, "scripts/senders/embed.lua" }).code)
+  end)
+end)
+
+-- Servers and clients of luv in the same loop, so that no event wakes iflow by accident.
+local many = [[
+local iflow, uv = require "iflow", require "luv"
+local http = require "iflow.core".http
+
+local readable, alarm = uv.new_poll(iflow.pollfd()), uv.new_timer()
+local steps, look_again = 0, nil
+local function step()
+  steps = steps + 1
+  iflow.step()
+  look_again()
+end
+function look_again()
+  local seconds = iflow.next_timeout()
+  if seconds then alarm:start(math.ceil(seconds * 1000), 0, step) else alarm:stop() end
+end
+readable:start("r", step)
+
+local server = uv.new_tcp()
+server:bind("127.0.0.1", 0)
+server:listen(128, function()
+  local client = uv.new_tcp()
+  server:accept(client)
+  client:read_start(function(_, data)
+    if not data then return client:close() end
+    local later = uv.new_timer()
+    later:start(math.random(0, 10), 0, function()
+      later:close()
+      client:write "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    end)
+  end)
+end)
+
+local url, done, want = ("http://127.0.0.1:%d/"):format(server:getsockname().port), 0, 300
+local function work()
+  for _ = 1, 3 do assert(assert(http.request { url = url, timeout = 60 }).status == 200) end
+  iflow.sleep(math.random() / 20)
+  done = done + 1
+  if done == want then uv.stop() end
+end
+local guard = uv.new_timer()
+guard:start(60000, 0, function() error "a wake-up is missing" end)
+for i = 1, want do
+  uv.new_timer():start(i % 20, 0, function() iflow.spawn(work) look_again() end)
+end
+uv.run()
+print(done, iflow.step())
+
+steps = 0
+iflow.spawn(function() iflow.sleep(0.2) uv.stop() end)
+look_again()
+uv.run()
+print(steps < 10 and "idle" or steps)
+]]
+
+local with_cqueues = [[
+local cqueues = require "cqueues"
+local iflow = require "iflow"
+local http = require "iflow.core".http
+local loop, ended, sent, ticks = cqueues.new(), false, 0, 0
+
+loop:wrap(function() -- iflow, for cqueues
+  local ready = { pollfd = iflow.pollfd(), events = "r" }
+  while not ended do
+    cqueues.poll(ready, iflow.next_timeout())
+    iflow.step()
+  end
+end)
+loop:wrap(function()
+  while not ended do
+    cqueues.sleep(0.005)
+    ticks = ticks + 1
+    if ticks == 10 then iflow.spawn(http.request, { url = arg[1] .. "open", timeout = 60 }) end
+  end
+end)
+for _ = 1, 20 do
+  iflow.spawn(function()
+    local answer = assert(http.request { url = arg[1], timeout = 60 })
+    assert(answer.status == 200)
+    sent = sent + 1
+    ended = sent == 20
+  end)
+end
+assert(loop:loop())
+print(sent, ticks >= 10)
+]]
+
+describe("iflow in the loop of", function()
+  it("luv misses no wake-up, and rests when there is nothing to do", function()
+    assert.equal("300\tfalse\nidle\n", run(many))
+  end)
+
+  it("cqueues leaves the others their time", async(function()
+    local gate = false -- until the others have had some
+    local server <close> = assert(core.server.new { tls = false, request = function(request)
+      gate = gate or request.target == "/open"
+      while not gate do core.task.sleep(0.01) end
+      request:answer(200, nil, "ok")
+    end })
+    assert.equal("20\ttrue\n", run(with_cqueues, ("http://127.0.0.1:%d/"):format(server:port())))
+  end))
+end)
