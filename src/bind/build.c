@@ -8,6 +8,7 @@
 #include "codec/xml.h"
 #include "net/connection.h"
 #include "net/http1.h"
+#include "net/loop.h"
 #include "outbox/driver.h"
 
 #include <openssl/crypto.h>
@@ -34,9 +35,10 @@ static void add(lua_State *L, const char *name, const char *version)
 
 static void push_libraries(lua_State *L)
 {
-  lua_createtable(L, 0, 9);
+  lua_createtable(L, 0, 10);
   add(L, "Lua", LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE);
   add(L, "libcurl", ifl_connection_library());
+  add(L, "libuv", ifl_loop_library());
   add(L, "OpenSSL", OpenSSL_version(OPENSSL_VERSION));
   add(L, "llhttp", ifl_http1_library());
   add(L, "cJSON", ifl_json_library());

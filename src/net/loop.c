@@ -394,3 +394,8 @@ void iflow_loop_free(iflow_loop *loop)
   uv_loop_close(&loop->uv);
   free(loop);
 }
+
+const char *ifl_loop_library(void)
+{
+  return uv_version_string();
+}

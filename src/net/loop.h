@@ -84,4 +84,7 @@ int ifl_work(iflow_loop *loop, void (*run)(void *payload), void (*done)(void *pa
 int ifl_loop_signal(iflow_loop *loop, int signum, void (*cb)(void *payload, int signum),
                     void *payload, iflow_error *err);
 
+/* The version of libuv. */
+const char *ifl_loop_library(void);
+
 #endif
