@@ -122,23 +122,28 @@ local cqueues = require "cqueues"
 local iflow = require "iflow"
 local http = require "iflow.core".http
 local loop, ended, sent, ticks = cqueues.new(), false, 0, 0
+local started = require "cqueues.condition".new()
 
 loop:wrap(function() -- iflow, for cqueues
-  local ready = { pollfd = iflow.pollfd(), events = "r" }
+  local readable = { pollfd = iflow.pollfd(), events = "r" }
   while not ended do
-    cqueues.poll(ready, iflow.next_timeout())
+    cqueues.poll(readable, started, iflow.next_timeout())
     iflow.step()
   end
 end)
+local function start(...)
+  iflow.spawn(...)
+  started:signal()
+end
 loop:wrap(function()
   while not ended do
     cqueues.sleep(0.005)
     ticks = ticks + 1
-    if ticks == 10 then iflow.spawn(http.request, { url = arg[1] .. "open", timeout = 60 }) end
+    if ticks == 10 then start(http.request, { url = arg[1] .. "open", timeout = 60 }) end
   end
 end)
 for _ = 1, 20 do
-  iflow.spawn(function()
+  start(function()
     local answer = assert(http.request { url = arg[1], timeout = 60 })
     assert(answer.status == 200)
     sent = sent + 1
