@@ -12,67 +12,25 @@ local nagios = require "iflow.check.nagios"
 local registry = require "iflow.registry"
 local scripts = require "iflow.cli.script"
 local senders = require "iflow.cli.sender"
+local shown = require "iflow.cli.check_report"
 local tenants = require "iflow.cli.tenant"
-local words = require "iflow.cli.outbox_words"
 
 local json = core.json
 
 local command -- what this file returns
 
-local STEP_WIDTH, VERDICT_WIDTH = #"client certificate", #"skipped"
-
 local function usage(text, hint)
   return nil, errors { code = "usage.invalid", message = text, hint = hint }
 end
 
--- Showing ----------------------------------------------------------------------------------------
-
--- What comes from a server may hold anything: one line of it, without control characters.
-local function line(text) return words.line(text or "", 2000) end
-
-local function print_step(out, result)
-  local where = result.place and result.place .. ": " or ""
-  out:print((("%-" .. VERDICT_WIDTH .. "s  %-" .. STEP_WIDTH .. "s  %s"):format(result.verdict,
-    result.step, where .. line(result.evidence)):gsub("%s+$", "")))
-  if result.next_step and result.verdict ~= "fine" then
-    out:print((" "):rep(VERDICT_WIDTH + 2) .. "what to do: " .. line(result.next_step))
-  end
-end
-
-local SUMS = { fine = "everything is fine", unknown = "nothing is wrong as far as was looked",
-  warning = "it works as far as was looked, with warnings", failed = "something is wrong" }
-
--- A credential as JSON shows it.
-local function public(entry)
-  return { kind = entry.kind, path = entry.path, subject = entry.subject,
-    credential = entry.credential, not_before = entry.not_before, not_after = entry.not_after,
-    days_left = entry.days_left, created = entry.created, age_days = entry.age_days,
-    awaited = entry.awaited, problem = entry.failure and entry.failure.message or nil }
-end
-
-local function value_of(report)
-  local credentials = json.array {}
-  for i, entry in ipairs(report.credentials) do credentials[i] = public(entry) end
-  return { steps = json.array(report.steps), verdict = report.verdict,
-    exit_code = report.exit_code, credentials = credentials }
-end
-
-local function finish(report, out, bundle)
-  if out.json_mode then
-    local value = value_of(report)
-    value.bundle = bundle
-    out:json(value)
-  else
-    out:note(("%s: %s"):format(out.name, SUMS[report.verdict]))
-  end
-  return report.exit_code
-end
+-- Running ---------------------------------------------------------------------------------------
 
 -- The token that this run has got, for a bundle to know what must not be in it.
 local function token_of(subject, report)
+  local tenant = subject.tenant
   for _, result in ipairs(report.steps) do
     if result.step == "token server" and result.verdict == "fine" then
-      local token = subject.tenant:token()
+      local token = (tenant.rotation and tenant.rotation.active or tenant):token()
       return token and token.access
     end
   end
@@ -82,7 +40,7 @@ end
 local function write_bundle(subject, report, out)
   local args, tenant, sender = subject.args, subject.tenant, subject.sender
   if not args.bundle then return nil end
-  local files, err = bundles.write(args, out, subject.command, { report = value_of(report),
+  local files, err = bundles.write(args, out, subject.command, { report = shown.value(report),
     options = tenant and tenant.options or tenants.settings(args, out), api = subject.options.api,
     key = tenant and tenant.service_key, token = token_of(subject, report),
     sender = sender and sender.options })
@@ -92,33 +50,19 @@ local function write_bundle(subject, report, out)
   return { path = args.bundle, files = names }
 end
 
--- status: of check/nagios.lua; report: nil when nothing could be looked at.
-local function print_status(status, out, report)
-  if out.json_mode then
-    local value = report and value_of(report) or {}
-    value.nagios = { status = status.name, text = status.text,
-      performance = json.array(status.performance) }
-    value.exit_code = status.exit_code
-    out:json(value)
-  else
-    out:print(status.text)
-  end
-  return status.exit_code
-end
-
 -- Prints each line when it is known: a step may take its time. subject: { args, options, command,
 -- tenant =, why = it is not open, sender = }
 local function examine(subject, out)
   local limits, began = out.limits, core.task.monotonic()
-  local each = not out.json_mode and not limits and function(result) print_step(out, result) end
+  local each = not out.json_mode and not limits and function(result) shown.step(out, result) end
   local report = check.run(subject.tenant, subject.options, subject.why, each or nil)
   if limits then
     limits.seconds = core.task.monotonic() - began
-    return print_status(nagios(report, limits), out, report)
+    return shown.status(nagios(report, limits), out, report)
   end
   local bundle, err = write_bundle(subject, report, out)
   if err then return nil, err end
-  return finish(report, out, bundle)
+  return shown.finish(report, out, bundle)
 end
 
 -- What is asked ----------------------------------------------------------------------------------
@@ -220,7 +164,7 @@ local function run_for_nagios(args, out)
   local ok, code, err = xpcall(run_check, errors.handler "system.internal", args, out)
   if not ok and errors.is(code) and code.code == "task.canceled" then error(code, 0) end
   if ok and code then return code end
-  return print_status(nagios.failure(ok and err or errors.wrap(code, "system.internal")), out)
+  return shown.status(nagios.failure(ok and err or errors.wrap(code, "system.internal")), out)
 end
 
 local function run(args, out)
@@ -231,7 +175,7 @@ end
 -- The words themselves are wrong.
 local function misused(rest, err, out)
   for _, word in ipairs(rest) do
-    if word == "--nagios" then return print_status(nagios.failure(err), out) end
+    if word == "--nagios" then return shown.status(nagios.failure(err), out) end
   end
   return out:fail(err)
 end

@@ -231,14 +231,36 @@ function iflow.tenant(options) end
 --- Stable name of the cause.
 ---@field cause? string
 
+--- A file of a credential, as `tenant:check` has looked at it. Times: seconds since 1970.
+---@class iflow.check.credential
+--- Such as "service key"; of a next credential it begins with "next ".
+---@field kind string
+--- Nil when no file was named.
+---@field path? string
+--- Of the certificate, or the client id of the service key.
+---@field subject? string
+--- Which one, of two.
+---@field credential? "current"|"next"
+--- When it ends.
+---@field not_after? integer
+--- Whole days until then.
+---@field days_left? integer
+--- When the service key was created.
+---@field created? number
+--- Whole days since then.
+---@field age_days? integer
+
 --- What `tenant:check` found.
 ---@class iflow.check.report
 --- In their order.
 ---@field steps iflow.check.step[]
 --- The worst of them.
 ---@field verdict "fine"|"warning"|"failed"|"unknown"
---- 0, or the exit code of the first error.
+--- That of the first error; without one 10, 11 or 12 when a credential ends in less than 30, 7 or 1
+--- days or a key is too old, else 0.
 ---@field exit_code integer
+--- The files of the credential, of two credentials those of both, and the roots that are trusted.
+---@field credentials iflow.check.credential[]
 
 --- A tenant, seen through one credential. A `<close>` variable closes it.
 ---@class iflow.tenant
