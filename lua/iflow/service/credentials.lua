@@ -48,15 +48,25 @@ local function paths_of(entries)
   return table.concat(list, ", ")
 end
 
+-- A next credential that is no good yet keeps nothing from being renewed.
+local function tell_next(source, entry)
+  write("warn", source, "credentials_refused", ("the %s %s cannot be used yet: %s"):format(
+    entry.kind, entry.path or "", tostring(entry.failure)), entry.failure)
+end
+
 local function tell_renewed(source, entries)
-  local list = {}
+  local list, bad = {}, false
   for _, entry in ipairs(entries) do
-    if entry.changed then
+    if entry.changed and entry.failure then
+      bad = true
+      tell_next(source, entry)
+    elseif entry.changed then
       list[#list + 1] = ("%s %s%s%s"):format(entry.kind, entry.path,
         entry.subject and ", " .. entry.subject or "",
         entry.not_after and ", valid until " .. date(entry.not_after) or "")
     end
   end
+  if #list == 0 and bad then return end
   write("info", source, "credentials_renewed", "new credentials are in use: "
     .. (#list > 0 and table.concat(list, "; ") or paths_of(entries)))
 end
