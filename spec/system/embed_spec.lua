@@ -62,10 +62,10 @@ print(got == sent)]])
   end)
 end)
 
--- Servers and clients of luv in the same loop, so that no event wakes iflow by accident.
-local many = [[
+-- iflow in luv's loop, as README shows it; a wake-up that is missing raises.
+local with_luv = [[
 local iflow, uv = require "iflow", require "luv"
-local http = require "iflow.core".http
+local core = require "iflow.core"
 
 local readable, alarm = uv.new_poll(iflow.pollfd()), uv.new_timer()
 local steps, look_again = 0, nil
@@ -79,7 +79,12 @@ function look_again()
   if seconds then alarm:start(math.ceil(seconds * 1000), 0, step) else alarm:stop() end
 end
 readable:start("r", step)
+local guard = uv.new_timer()
+guard:start(60000, 0, function() error "a wake-up is missing" end)
+]]
 
+-- The server is luv's, so that none of its events wakes iflow by accident.
+local calls = with_luv .. [[
 local server = uv.new_tcp()
 server:bind("127.0.0.1", 0)
 server:listen(128, function()
@@ -97,13 +102,11 @@ end)
 
 local url, done, want = ("http://127.0.0.1:%d/"):format(server:getsockname().port), 0, 300
 local function work()
-  for _ = 1, 3 do assert(assert(http.request { url = url, timeout = 60 }).status == 200) end
+  for _ = 1, 3 do assert(assert(core.http.request { url = url, timeout = 60 }).status == 200) end
   iflow.sleep(math.random() / 20)
   done = done + 1
   if done == want then uv.stop() end
 end
-local guard = uv.new_timer()
-guard:start(60000, 0, function() error "a wake-up is missing" end)
 for i = 1, want do
   uv.new_timer():start(i % 20, 0, function() iflow.spawn(work) look_again() end)
 end
@@ -115,6 +118,43 @@ iflow.spawn(function() iflow.sleep(0.2) uv.stop() end)
 look_again()
 uv.run()
 print(steps < 10 and "idle" or steps)
+]]
+
+-- The server is iflow's, the client luv's, one thing after the other.
+local serves = with_luv .. [[
+local server = assert(core.server.new { tls = false, request = function(request)
+  request:answer(200, nil, request:body())
+end })
+look_again()
+
+local left = 20
+local function visit()
+  local client, text = uv.new_tcp(), ""
+  client:connect("127.0.0.1", server:port(), function(err)
+    assert(not err, err)
+    local pause = uv.new_timer()
+    pause:start(5, 0, function() -- accepted meanwhile
+      pause:close()
+      client:write "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\n"
+    end)
+    client:read_start(function(_, data)
+      text = text .. (data or "")
+      if data then return end
+      client:close()
+      assert(text:find "hello$", text)
+      left = left - 1
+      if left > 0 then visit() else uv.stop() end
+    end)
+    local later = uv.new_timer()
+    later:start(10, 0, function()
+      later:close()
+      client:write "hello"
+    end)
+  end)
+end
+visit()
+uv.run()
+print "served"
 ]]
 
 local with_cqueues = [[
@@ -156,7 +196,8 @@ print(sent, ticks >= 10)
 
 describe("iflow in the loop of", function()
   it("luv misses no wake-up, and rests when there is nothing to do", function()
-    assert.equal("300\tfalse\nidle\n", run(many))
+    assert.equal("300\tfalse\nidle\n", run(calls))
+    assert.equal("served\n", run(serves))
   end)
 
   it("cqueues leaves the others their time", async(function()
