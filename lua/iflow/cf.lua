@@ -13,6 +13,8 @@
 ---   api              address of the API, "https://api.cf.…" (cockpit > subaccount > Overview)
 ---   user, pass_file  a user and the file whose first line is the password (or password: secret);
 ---                    a second factor follows it behind a ":"
+---                    (it and passcode_file: also credential:NAME, env:NAME or command:…, see
+---                    lua/iflow/source.lua)
 ---   passcode_file    instead: file with the one-time passcode of single sign-on (or passcode:
 ---                    secret)
 ---   origin           the identity provider of the user, when it is not the default one
@@ -31,11 +33,13 @@
 --- and progress({ what, elapsed, state }).
 local caller = require "iflow.caller"
 local core = require "iflow.core"
+local duration = require "iflow.duration"
 local errors = require "iflow.error"
 local instances = require "iflow.cf.instances"
 local keys = require "iflow.cf.keys"
 local new_connection = require("iflow.cf.connection").new
 local places = require "iflow.cf.places"
+local source = require "iflow.source"
 local suggest = require "iflow.suggest"
 
 local OFFERING = "it-rt"
@@ -55,10 +59,11 @@ local function usage(text, hint)
   return nil, errors { code = "usage.invalid", message = text, hint = hint }
 end
 
--- "api.cf.example.com" -> "https://api.cf.example.com"; or nil, err.
+-- "api.cf.example.com" -> "https://api.cf.example.com"; or nil, err. A bare word is no address.
 local function address(text)
-  if not text:find "^%a[%w+.-]*://" then text = "https://" .. text end
-  if text:find "^https://[^/?#@]+/?$" then return (text:gsub("/$", "")) end
+  local url = text
+  if not text:find "^%a[%w+.-]*://" and text:find "[.:]" then url = "https://" .. text end
+  if url:find "^https://[^/?#@%s]+/?$" then return (url:gsub("/$", "")) end
   return nil, errors { code = "url.invalid",
     message = ("'%s' is no address of a Cloud Foundry API"):format(text),
     hint = "it stands in the BTP cockpit > subaccount > Overview > API Endpoint: https://api.cf.…" }
@@ -66,7 +71,7 @@ end
 
 local function secret_of(options, name, file)
   local value = options[name]
-  if value == nil and options[file] then return core.secret.file(options[file]) end
+  if value == nil and options[file] then return source.secret(options[file]) end
   return type(value) == "string" and core.secret.new(value) or value
 end
 
@@ -172,6 +177,9 @@ local CREATE = table.move(INSTANCE, 1, #INSTANCE, 2, { "plan" })
 local UPDATE = table.move(INSTANCE, 1, #INSTANCE, 2, { "new_name" })
 local KEY = { "instance", "name", "type", "validity", "key_length", "x509", "pin", "pin_name",
               "parameters", "wait", "progress" }
+local ROTATE = { "instance", "key_file", "type", "name", "validity", "key_length", "pin",
+                 "pin_name", "parameters", "x509", "x509_key", "passphrase", "cert", "key", "to",
+                 "auth", "grace", "wait_grace", "undo", "dry_run", "on_step", "wait", "progress" }
 
 -- Methods ----------------------------------------------------------------------------------------
 
@@ -259,6 +267,35 @@ function cf:delete_key(instance, name, options)
   check_name(name, "key", 2)
   if options then check(options, JOB, {}, 2) end
   return keys.delete(self, instance, name, job_options(options, 2))
+end
+
+--- Rotates the key that a file holds: makes a new one, proves it, puts it into the file in one go,
+--- and deletes the old one after a time of grace. Each step is written to KEY_FILE.rotation before
+--- and after, so that the same call goes on after a crash. options:
+---   instance, key_file   the instance, and the file that the senders use
+---   type, validity, key_length, pin, pin_name, parameters   as of create_key; without a type that
+---                        of the key there is
+---   name                 of the new key; else made of the old one's and the time
+---   x509, x509_key       files of the new certificate with its chain and of its private key, for
+---                        type "external"; passphrase of it (secret)
+---   cert, key            the files in which the senders have them; else both go into key_file
+---   to, auth             an endpoint to which the way is looked at before the switch, as
+---                        tenant:check does without sending anything
+---   grace                "1d": until the old key is deleted; wait_grace: true waits for that
+---   undo                 true: puts the old key back and deletes the new one
+---   dry_run              true: changes nothing
+---   on_step              told of { step, state = "begins" | "done" | "waiting" | "planned", text }
+---   wait, progress       as of create_key
+--- Returns { state = "done" | "waiting" | "undone" | "planned", instance, key_file, type, old and
+--- new = { name, client_id }, delete_at (text), one_way, warnings }. With pin = false and a
+--- certificate of the same names it is renewed under the key there is, which the probe makes final.
+--- nil, err also: usage.invalid (no way back), file.locked (another process is at it), file.*,
+--- token.* and call.* of a probe that failed, after which the old key stays.
+function cf:rotate_key(options)
+  caller.check_waits("rotate_key", 2)
+  check(options, ROTATE, { "instance", "key_file" }, 2)
+  if options.grace then duration.check(options.grace, "grace", 2) end
+  return require "iflow.cf.rotate" (self, options, job_options(options, 2))
 end
 
 --- For print: no secret is in here.

@@ -49,6 +49,7 @@ $ iflow instance key get orders secret --sandbox sb -o secret.json
 !   what to do: …--force…
 = 2
 $ iflow instance key delete orders secret --sandbox sb
+> deleted key secret of instance orders
 $ iflow instance key delete orders secret --sandbox sb
 ! iflow instance key delete: cf.not_found: there is no key 'secret' in instance 'orders' for this user
 !   what to do: there are: own
@@ -65,6 +66,7 @@ $ iflow instance delete orders --sandbox sb
 !   what to do: …--force…
 = 2
 $ iflow instance delete orders --force --sandbox sb
+> deleted instance orders
 $ iflow instance delete empty --sandbox sb --json
 > {"deleted":"empty"}
 $ iflow instance delete empty --sandbox sb

@@ -290,6 +290,8 @@ local function add_cf(list)
     { wait = wait })
   add(list, "iflow.cf.create_key.options", function() cf:create_key { [P] = 1 } end,
     { wait = wait, type = in_file("lua/iflow/cf/parameters.lua", "type or (\"%w+\")") })
+  add(list, "iflow.cf.rotate_key.options", function() cf:rotate_key { [P] = 1 } end,
+    { wait = wait, grace = in_file("lua/iflow/cf/rotate.lua", "GRACE = (\"%w+\")") })
 end
 
 local function policy_of(given)

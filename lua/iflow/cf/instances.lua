@@ -149,6 +149,8 @@ end
 function instances.create(cf, options, job)
   local name, plan = options.name, options.plan or DEFAULT_PLAN
   local what = ("create the instance '%s'"):format(name)
+  local fine, wrong = parameters.is_instance_name(name)
+  if not fine then return nil, wrong end
   local given, warnings = parameters.instance(options)
   if given == false then return nil, warnings end
   warnings[#warnings + 1] = parameters.instance_name(name)
@@ -190,6 +192,8 @@ end
 
 function instances.update(cf, options, job)
   local what = ("update the instance '%s'"):format(options.name)
+  local fine, wrong = parameters.is_instance_name(options.new_name or options.name)
+  if not fine then return nil, wrong end
   local instance, err = instances.find(cf, options.name)
   if not instance then return nil, err end
   local given, warnings = updated(cf, instance, options)

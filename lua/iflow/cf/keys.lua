@@ -12,6 +12,9 @@ local keys = {}
 local PATH = "/v3/service_credential_bindings"
 local WRITTEN = "the key was made, but not read: get it with iflow instance key get"
 
+local UNFINISHED = "look with iflow instance key list %s; when it is there, write it with iflow "
+  .. "instance key get %s %s -o FILE"
+
 local function path_of(key) return PATH .. "/" .. key.guid end
 
 -- All keys of an instance, as the platform has them.
@@ -147,7 +150,11 @@ local function make(cf, instance, options, given, job)
   local told
   told, err = jobs.finish(cf.connection, answer, what, made and PATH .. "/" .. made, job)
   if told then return told end
-  if err.code ~= "cf.unfinished" then clear_away(cf, instance, options.name, what) end
+  if err.code == "cf.unfinished" then
+    err.hint = UNFINISHED:format(instance.name, instance.name, options.name)
+  else
+    clear_away(cf, instance, options.name, what)
+  end
   return nil, err
 end
 

@@ -206,6 +206,12 @@ function parameters.instance_name(name)
     .. "unhandy for other tools"):format(NAME_MAX, name)
 end
 
+--- True; or nil, err for a name that no instance can have.
+function parameters.is_instance_name(name)
+  if name:find "%S" then return true end
+  return bad "the name of the instance is empty"
+end
+
 --- True; or nil, err for a name that no key can have.
 function parameters.key_name(name)
   if name ~= "" and (utf8.len(name) or #name) <= NAME_MAX then return true end

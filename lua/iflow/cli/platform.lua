@@ -25,7 +25,8 @@ platform.options = {
     help = "API endpoint of the subaccount; without it the log-on of the cf CLI counts" },
   { "--user", value = "NAME", env = "IFLOW_CF_USER", help = "who logs on" },
   { "--pass-file", value = "FILE", env = "IFLOW_CF_PASS_FILE",
-    help = "file whose first line is the user's password" },
+    help = "file whose first line is the user's password; or credential:NAME, env:NAME, "
+      .. "command:…" },
   { "--passcode-file", value = "FILE", env = "IFLOW_CF_PASSCODE_FILE",
     help = "file with a one-time passcode of single sign-on, instead of user and password" },
   { "--origin", value = "NAME", env = "IFLOW_CF_ORIGIN", help = "the user's identity provider" },

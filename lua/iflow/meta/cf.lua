@@ -159,6 +159,67 @@ function iflow.cf(options) end
 --- Goes through as it is.
 ---@field parameters? table
 
+--- Options of `cf:rotate_key`.
+---@class iflow.cf.rotate_key.options : iflow.cf.job.options
+--- Name of the instance. Needed.
+---@field instance string
+--- The file that the senders use. Needed.
+---@field key_file string
+--- Default: that of the key in the file.
+---@field type? "secret"|"certificate"|"external"
+--- Of the new key; without it the old name and the time.
+---@field name? string
+--- Days, 1 to 365, of a certificate.
+---@field validity? integer
+--- Bits, of a certificate.
+---@field key_length? integer
+--- false: Pin Certificate is off.
+---@field pin? boolean
+--- What the broker calls that.
+---@field pin_name? string
+--- Goes through as it is.
+---@field parameters? table
+--- File of the new certificate with its chain, of type "external".
+---@field x509? string
+--- File of its private key.
+---@field x509_key? string
+--- Of that private key.
+---@field passphrase? iflow.secretive
+--- Where the senders have the certificate; without it in `key_file`.
+---@field cert? string
+--- Where the senders have the private key.
+---@field key? string
+--- An endpoint to which the way is looked at before the switch; nothing is sent.
+---@field to? string
+--- How the senders log on there.
+---@field auth? "token"|"certificate"|"basic"
+--- Until the old key is deleted. Default: `"1d"`.
+---@field grace? iflow.duration
+--- Waits for the end of that time.
+---@field wait_grace? boolean
+--- Puts the old key back and deletes the new one.
+---@field undo? boolean
+--- Tells the steps and changes nothing.
+---@field dry_run? boolean
+--- Told of `{ step, state, text }`; state: "begins", "done", "waiting" or "planned".
+---@field on_step? fun(step: table)
+
+--- How far a rotation has come.
+---@class iflow.cf.rotation
+---@field state "done"|"waiting"|"undone"|"planned"
+---@field instance string
+---@field key_file string
+---@field type string
+--- true: the certificate changed under the key there is, and there is no way back.
+---@field one_way? boolean
+--- `{ name, client_id }`
+---@field old table
+--- `{ name, client_id }`
+---@field new table
+--- When the old key is deleted, a text.
+---@field delete_at? string
+---@field warnings string[]
+
 --- Options of `cf:instances`.
 ---@class iflow.cf.instances.options
 --- With their keys. Default: `false`.
@@ -232,3 +293,11 @@ function cf:key(instance, name) end
 ---@return true? deleted
 ---@return iflow.error? err
 function cf:delete_key(instance, name, options) end
+
+--- Rotates the key that a file holds: makes a new one, proves it, exchanges the file, deletes the old
+--- one after a time of grace. The same call goes on after a crash. Errors also: `usage.invalid`,
+--- `file.locked`, and those of a probe that failed.
+---@param options iflow.cf.rotate_key.options
+---@return iflow.cf.rotation? rotation
+---@return iflow.error? err
+function cf:rotate_key(options) end

@@ -27,7 +27,7 @@ return {
     local ok, err = check_keys(cf, args)
     if ok then ok, err = cf:delete_instance(args.name, job) end
     if not ok then return nil, err end
-    out:result(function() end, { deleted = args.name })
+    out:result(function() out:print("deleted instance " .. args.name) end, { deleted = args.name })
     return 0
   end),
 }

@@ -12,7 +12,9 @@ return {
   run = platform.run(function(cf, args, out, job)
     local ok, err = cf:delete_key(args.name, args.keyname, job)
     if not ok then return nil, err end
-    out:result(function() end, { deleted = args.keyname })
+    out:result(function()
+      out:print(("deleted key %s of instance %s"):format(args.keyname, args.name))
+    end, { deleted = args.keyname })
     return 0
   end),
 }
