@@ -21,6 +21,16 @@ static const struct ifl_embedded_file *find_file(const char *name)
   return NULL;
 }
 
+/* Bytecode is of one release of Lua alone; with another one (the shared library was replaced) the
+ * text is compiled. */
+static int load_embedded(lua_State *L, const struct ifl_embedded_file *f)
+{
+  const char *chunk = lua_pushfstring(L, "@%s", f->name);
+  if (strcmp(ifl_embedded_lua, lua_ident) == 0)
+    return luaL_loadbufferx(L, (const char *)f->code, f->code_size, chunk, "b");
+  return luaL_loadbufferx(L, (const char *)f->text, f->text_size, chunk, "t");
+}
+
 /* Pushes the chunk of one file and where it came from; returns false when there is no such file.
  * A file that does not compile raises. */
 static int load_file(lua_State *L, const char *name)
@@ -40,8 +50,7 @@ static int load_file(lua_State *L, const char *name)
   }
   f = find_file(name);
   if (f == NULL) return 0;
-  status =
-      luaL_loadbufferx(L, (const char *)f->data, f->size, lua_pushfstring(L, "@%s", name), "t");
+  status = load_embedded(L, f);
   if (status != LUA_OK) lua_error(L);
   lua_pushfstring(L, "embedded %s", name);
   return 1;

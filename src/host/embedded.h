@@ -5,12 +5,15 @@
 #include <lua.h>
 #include <stddef.h>
 
-/* One file of lua/, as embed.cmake writes them; a NULL name ends the list. */
+/* One file of lua/, as the build's embed/embed.c writes them; a NULL name ends the list. */
 struct ifl_embedded_file {
   const char *name; /* "iflow/cmd/token.lua" */
-  const unsigned char *data;
-  size_t size;
+  const unsigned char *text;
+  size_t text_size;
+  const unsigned char *code; /* the same as bytecode, of the Lua that ifl_embedded_lua names */
+  size_t code_size;
 };
+extern const char ifl_embedded_lua[];
 extern const struct ifl_embedded_file ifl_embedded_files[];
 
 /* Puts a searcher for our files behind package.preload, before the paths of the system. */
