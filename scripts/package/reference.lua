@@ -18,7 +18,7 @@ end
 
 -- Links -------------------------------------------------------------------------------------------
 
--- A function may have the name of the class that it makes, and methods of two classes look the same.
+-- A function may have the name of the class that it makes; methods of two classes look the same.
 local function fn_anchor(fn)
   return (fn.method and fn.class .. "-" .. fn.name or anchor(fn.title)) .. "()"
 end

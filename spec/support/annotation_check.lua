@@ -118,6 +118,23 @@ function check.options(docs, class_name, keys, defaults, problems)
   end
 end
 
+--- The defaults of parameters. known: "class name parameter" -> value.
+function check.params(docs, known, problems)
+  local seen = {}
+  for _, topic in ipairs(docs.topics) do
+    for _, fn in ipairs(topic.functions) do
+      for _, param in ipairs(fn.params) do
+        local title = ("%s %s %s"):format(fn.class, fn.name, param.name)
+        seen[title] = true
+        compare_default(problems, title, param, known[title])
+      end
+    end
+  end
+  for _, title in ipairs(sorted(known)) do
+    if not seen[title] then add(problems, "%s is not described", title) end
+  end
+end
+
 -- Values ------------------------------------------------------------------------------------------
 
 --- A table that the module gave: what is in it is described, and what is not optional is there.

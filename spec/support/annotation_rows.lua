@@ -5,6 +5,7 @@ local iflow = require "iflow"
 local live = require "spec.support.live_module"
 local options = require "spec.support.annotation_options"
 local process = require "spec.support.process"
+local registry = require "iflow.registry"
 
 local rows = { options = options.rows, base = options.base }
 
@@ -179,6 +180,37 @@ local function add_c(list)
   for _, row in ipairs(list) do
     if row.class == "iflow.error.module" then fill(row.found, "error") end
   end
+end
+
+-- Defaults of parameters --------------------------------------------------------------------------
+
+-- What a job is told when nobody says otherwise.
+local function job_run()
+  local before, told = registry.install(registry.new()), nil
+  local _ <close> = setmetatable({}, { __close = function() registry.install(before) end })
+  iflow.every "annotated" { interval = 1, run = function(run) told = run end }:run()
+  return told
+end
+
+--- "class name parameter" -> value.
+function rows.param_defaults()
+  local service, run = iflow.service, job_run()
+  local wait = live.variable(require "iflow.service.expected", "TIMEOUT")
+  local outbox, task = live.source "bind/outbox", live.source "bind/task"
+  return {
+    ["iflow step timeout"] = tonumber(task:match "ifl_task_step.-isnoneornil%(L, 1%) %? (%d+)"),
+    ["iflow channel capacity"] = iflow.channel().capacity,
+    ["iflow.error.module wrap code"] = iflow.error.wrap("text").code,
+    ["iflow.message text limit"] = live.variable(iflow.message, "TEXT_MAX"),
+    ["iflow.message about code"] = iflow.message.new({}):about("text").code,
+    ["iflow.job run missed"] = run.missed,
+    ["iflow.job run attempt"] = run.attempt,
+    ["iflow.service stop grace"] = live.variable(service, "GRACE"),
+    ["iflow.service drain limit"] = live.variable(service, "LIMIT"),
+    ["iflow.service wait timeout"] = wait,
+    ["iflow.service.waiter wait timeout"] = wait,
+    ["iflow.outbox claim max"] = tonumber(outbox:match "m_claim%(.-optinteger%(L, 3, (%d+)%)"),
+  }
 end
 
 --- { class =, found = name -> parameters } of all of them.
