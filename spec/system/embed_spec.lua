@@ -157,6 +157,26 @@ uv.run()
 print "served"
 ]]
 
+-- A task that was woken watches something else than before, and waits for nothing else.
+local watches = with_luv .. [[
+local dir, watching = arg[1], false
+iflow.spawn(function()
+  iflow.sleep(0.01)
+  local watcher <close> = assert(core.file.watch(dir))
+  watching = true
+  print(watcher:wait())
+  uv.stop()
+end)
+look_again()
+local writer = uv.new_timer()
+writer:start(20, 20, function()
+  if not watching then return end
+  writer:stop()
+  assert(io.open(dir .. "/new", "w")):close()
+end)
+uv.run()
+]]
+
 local with_cqueues = [[
 local cqueues = require "cqueues"
 local iflow = require "iflow"
@@ -198,6 +218,8 @@ describe("iflow in the loop of", function()
   it("luv misses no wake-up, and rests when there is nothing to do", function()
     assert.equal("300\tfalse\nidle\n", run(calls))
     assert.equal("served\n", run(serves))
+    local dir <close> = process.tempdir()
+    assert.equal("true\n", run(watches, dir.path))
   end)
 
   it("cqueues leaves the others their time", async(function()
