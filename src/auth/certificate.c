@@ -7,6 +7,7 @@
 #include "auth/pkcs12.h"
 #include "auth/pkcs7.h"
 #include "base/error.h"
+#include "base/utf16.h"
 #include "codec/zip.h"
 #include "net/tls.h"
 
@@ -118,6 +119,16 @@ static int add_block(struct ifl_bundle *b, struct ifl_pem *p, struct ifl_pbe *pb
   return rc < 0 ? rc : 1;
 }
 
+/* There are only blocks that are of no use here; the last one has the label. */
+static int fail_without(const char *label, iflow_error *err)
+{
+  ifl_fail(err, IFLOW_ECERT, "a PEM block '%s', but no certificate and no private key", label);
+  if (strstr(label, "CERTIFICATE REQUEST") != NULL)
+    ifl_hint(err, "this is a signing request: send it to your authority, and use the certificate "
+                  "that comes back");
+  return IFLOW_ECERT;
+}
+
 static int add_pem(struct ifl_bundle *b, const char *text, size_t n, struct ifl_pbe *pbe,
                    iflow_error *err)
 {
@@ -129,9 +140,7 @@ static int add_pem(struct ifl_bundle *b, const char *text, size_t n, struct ifl_
     if ((rc = add_block(b, &p, pbe, err)) < 0) break;
     added += rc;
   }
-  if (rc == 0 && added == 0)
-    rc = ifl_fail(err, IFLOW_ECERT, "a PEM block '%s', but no certificate and no private key",
-                  p.label);
+  if (rc == 0 && added == 0) rc = fail_without(p.label, err);
   ifl_pem_done(&p);
   return rc;
 }
@@ -182,6 +191,7 @@ static int add_document(struct ifl_bundle *b, const char *text, size_t n, struct
 static int add_plain(struct ifl_bundle *b, const char *data, size_t n, struct ifl_pbe *pbe,
                      iflow_error *err)
 {
+  if (ifl_utf16_found(data, n)) return ifl_fail_utf16(err, IFLOW_ECERT, data);
   if (is_document(data, n)) return add_document(b, data, n, pbe, err);
   if (ifl_pem_found(data, n)) return add_pem(b, data, n, pbe, err);
   if (ifl_pkcs12_found(data, n)) return add_pkcs12(b, data, n, pbe, err);

@@ -7,6 +7,7 @@
 #include "auth/pem.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/utf16.h"
 #include "net/url.h"
 
 #include <stdarg.h>
@@ -373,6 +374,11 @@ static int parse_json(ifl_json **out, const char *text, size_t n, const char *na
                       iflow_error *err)
 {
   iflow_error below;
+  if (ifl_utf16_found(text, n)) {
+    ifl_fail_utf16(err, IFLOW_EKEYSYNTAX, text);
+    ifl_prefix(err, "'%.200s'", name);
+    return IFLOW_EKEYSYNTAX;
+  }
   int rc = ifl_json_parse(out, text, n, IFL_SERVICE_KEY_MAX, &below);
   if (rc == 0) return 0;
   if (rc == IFLOW_ENOMEM) return ifl_fail_nomem(err);
