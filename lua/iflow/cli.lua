@@ -164,6 +164,7 @@ local function run_command(command, args, out, host)
   logging.start(args)
   local control = command.graceful and { limit = host.limit, memory = host.memory } or nil
   local by_itself = command.by_itself and command.by_itself(args)
+  collectgarbage "restart" -- stopped by the host while modules were loaded
   local stopped_by, ended, ok, code, err = (by_itself and run_by_itself or run_until_signal)(
     function() return command.run(args, out, control) end, host, control)
   if stopped_by then

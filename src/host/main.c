@@ -145,6 +145,7 @@ static int protected_main(lua_State *L)
 {
   const struct arguments *a = lua_touserdata(L, 1);
 
+  lua_gc(L, LUA_GCSTOP); /* until the command begins: what is loaded stays */
   luaL_openlibs(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_iflow_core);

@@ -1,7 +1,7 @@
 /* embed.c -- a tool of the build: writes the Lua files as C arrays (struct ifl_embedded_file, see
  * embedded.h), as text and as this Lua's bytecode. Compiling the text was half of what a short run
  * cost.
- *   embed OUT ROOT FILE…      the files lie below the directory ROOT */
+ *   embed OUT ROOT FILE…      files below the directory ROOT, or modules from elsewhere */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdio.h>
@@ -12,6 +12,15 @@ static int fail(const char *what, const char *why)
 {
   fprintf(stderr, "embed: %s: %s\n", what, why);
   return -1;
+}
+
+/* "iflow/cmd/run.lua" of a file below root, "argparse.lua" of another. */
+static const char *name_of(const char *root, const char *path)
+{
+  size_t n = strlen(root);
+  if (strncmp(path, root, n) == 0 && path[n] == '/') return path + n + 1;
+  const char *slash = strrchr(path, '/');
+  return slash != NULL ? slash + 1 : path;
 }
 
 struct array {
@@ -68,13 +77,13 @@ static int write_code(lua_State *L, FILE *out, const char *name, const char *tex
 static int write_file(lua_State *L, FILE *out, const char *root, const char *path, int number)
 {
   struct array a = { out, 0 };
-  size_t n = 0, skip = strlen(root) + 1;
+  size_t n = 0;
   char *text = read_text(path, &n);
   if (text == NULL) return -1;
   fprintf(out, "static const unsigned char text_%d[] = {", number);
   add(L, text, n, &a);
   fprintf(out, "0};\n"); /* makes an empty file an array, too; not counted */
-  int rc = write_code(L, out, path + skip, text, n, number);
+  int rc = write_code(L, out, name_of(root, path), text, n, number);
   free(text);
   return rc;
 }
@@ -85,7 +94,7 @@ static void write_list(FILE *out, const char *root, int count, char **paths)
   fprintf(out, "const struct ifl_embedded_file ifl_embedded_files[] = {\n");
   for (int i = 0; i < count; i++)
     fprintf(out, "  {\"%s\", text_%d, sizeof text_%d - 1, code_%d, sizeof code_%d - 1},\n",
-            paths[i] + strlen(root) + 1, i, i, i, i);
+            name_of(root, paths[i]), i, i, i, i);
   fprintf(out, "  {NULL, NULL, 0, NULL, 0}};\n");
 }
 
