@@ -294,9 +294,9 @@ function cf:key(instance, name) end
 ---@return iflow.error? err
 function cf:delete_key(instance, name, options) end
 
---- Rotates the key that a file holds: makes a new one, proves it, exchanges the file, deletes the old
---- one after a time of grace. The same call goes on after a crash. Errors also: `usage.invalid`,
---- `file.locked`, and those of a probe that failed.
+--- Rotates the key that a file holds: makes a new one, proves it, exchanges the file, deletes
+--- the old one after a time of grace. The same call goes on after a crash. Errors also:
+--- `usage.invalid`, `file.locked`, and those of a probe that failed.
 ---@param options iflow.cf.rotate_key.options
 ---@return iflow.cf.rotation? rotation
 ---@return iflow.error? err

@@ -86,6 +86,12 @@ function module.is(value) end
 ---@field source iflow.message.source
 --- 0 before the first attempt, then its number.
 ---@field attempt integer
+--- When the last attempt began, seconds since 1970.
+---@field began? number
+--- Where the last attempt went.
+---@field address? string
+--- Number of the transform that made the body of the data.
+---@field encoded_by? integer
 local message = {}
 
 --- A copy with some fields changed.

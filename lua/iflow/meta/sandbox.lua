@@ -124,8 +124,8 @@ function exchange:add_adapter_attribute(name, value) end
 ---@field requests integer
 --- Requests it happened to.
 ---@field happened integer
---- Of its dice.
----@field seed integer
+--- Of its dice, when it has any.
+---@field seed? integer
 
 --- What `sandbox:create_instance` takes.
 ---@class iflow.sandbox.instance.options

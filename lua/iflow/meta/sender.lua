@@ -156,6 +156,12 @@ function iflow.sender(name) end
 ---@field seconds? number
 --- Why it ended early, such as refused credentials.
 ---@field stopped? iflow.error
+--- Message processing log id of the first message that has one.
+---@field first_id? string
+--- Message processing log id of the last message that has one.
+---@field last_id? string
+--- When it began, by `iflow.monotonic`.
+---@field started number
 local summary = {}
 
 --- How many came to an end.
@@ -216,6 +222,8 @@ function summary:exit_code() end
 ---@field skipped integer
 --- How long it took.
 ---@field seconds? number
+--- When it began, by `iflow.monotonic`.
+---@field started number
 local enqueue_summary = {}
 
 --- How many are in the outbox now.
