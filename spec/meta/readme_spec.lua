@@ -23,6 +23,7 @@ end
 -- Commands that another spec runs, or that are what runs just now.
 local function elsewhere(line)
   return line:find "^luarocks .* rocks/iflow%-scm%-1%.rockspec$" -- rock_spec.lua takes this line
+    or line:find "^sudo apt%-get install %./build/.*%.deb$" -- package_spec.lua does this with dpkg
 end
 
 -- A function that exchanges the ports of a text.
