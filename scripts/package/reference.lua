@@ -70,7 +70,7 @@ end
 
 -- Rows of options and parameters; `last` names the last column, nil: there is none.
 function page:rows(items, heads, last)
-  self:add '<div class="scroll"><table>\n<tr>'
+  self:add '<div class="scroll"><table class="rows">\n<tr>'
   for _, head in ipairs(heads) do self:add("<th>%s</th>", head) end
   if last then self:add("<th>%s</th>", last) end
   self:add "</tr>\n"
