@@ -9,7 +9,8 @@ local registry = {}
 -- service: the running service, into whose outbox sender:enqueue puts messages; make_service, a
 -- function -> service | nil, err: opens one when the first message is to be enqueued.
 function registry.new(args)
-  return { senders = {}, names = {}, jobs = {}, tests = {}, triggers = {}, args = args or {} }
+  return { senders = {}, names = {}, jobs = {}, job_of = {}, tests = {}, triggers = {},
+    args = args or {} }
 end
 
 local current = registry.new()

@@ -4,7 +4,8 @@
 --   return new_kind("cron", check)      a function: name -> the job of that name
 --
 -- A job has name, kind ("cron", "every"), place (the line that defines it), options (checked) and
--- schedule (for due.lua); all jobs of a script are in registry.current().jobs, each name once.
+-- schedule (for due.lua); all jobs of a script are in registry.current().jobs, each name once, and
+-- by their names in job_of.
 
 local caller = require "iflow.caller"
 local clock = require "iflow.clock"
@@ -14,11 +15,7 @@ local suggest = require "iflow.suggest"
 local job = {}
 job.__index = job
 
-local function find(name)
-  for _, known in ipairs(registry.current().jobs) do
-    if known.name == name then return known end
-  end
-end
+local function find(name) return registry.current().job_of[name] end
 
 --- Defines it: iflow.cron "name" { … }. Raises at that line when something is wrong.
 function job:__call(options)
@@ -29,7 +26,9 @@ function job:__call(options)
   self.options = self.check(self.name, options, 2)
   self.schedule = self.options.schedule
   self.place = caller.place(2)
-  table.insert(registry.current().jobs, self)
+  local defined = registry.current()
+  table.insert(defined.jobs, self)
+  defined.job_of[self.name] = self
   return self
 end
 

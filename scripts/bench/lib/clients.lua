@@ -4,13 +4,15 @@ local clients = {}
 
 local function quoted(text) return ('"%s"'):format((text:gsub('[\\"]', "\\%0"))) end
 
--- npm packages lie where scripts/setup put them, or in $BENCH_PEERS.
+-- The directory with the npm package: where scripts/setup put it, or $BENCH_PEERS.
 local function node_package(bench, name)
-  for _, dir in ipairs { os.getenv "BENCH_PEERS" or "build/peers", "build/newman" } do
-    if bench:has "node" and bench.succeeds(("test -d %s/node_modules/%s"):format(dir, name)) then
-      return bench.succeeds("case " .. dir .. " in /*) ;; *) false ;; esac") and dir
-        or io.popen("realpath " .. dir):read "l"
-    end
+  if not bench:has "node" then return nil end
+  for _, dir in ipairs { "build/undici", "build/cloud-sdk", "build/newman",
+    os.getenv "BENCH_PEERS" } do
+    local pipe <close> = io.popen(("realpath -e %s/node_modules/%s/../.. 2>/dev/null"):format(dir,
+      name))
+    local found = pipe:read "l"
+    if found then return found:gsub("/node_modules$", ""), nil end
   end
 end
 

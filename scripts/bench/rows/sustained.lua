@@ -7,15 +7,17 @@ local WIDTH = 32
 
 -- Messages a run, so that each takes about half a second; of wrk, seconds.
 local COUNTS = {
-  iflow = 30000, wrk = 1, ["Go net/http"] = 20000, undici = 8000, ["curl -Z"] = 6000,
-  ["lua-http"] = 4000, ["python requests"] = 1000, ["SAP Cloud SDK"] = 600, newman = 60,
+  iflow = 12000, wrk = 1, ["Go net/http"] = 10000, undici = 4000, ["curl -Z"] = 4000,
+  ["lua-http"] = 4000, ["python requests"] = 800, ["SAP Cloud SDK"] = 400, newman = 100,
 }
+local SLOW = { ["python requests"] = true, ["SAP Cloud SDK"] = true, newman = true }
 
 local function requests_of(run, count) return tonumber(run.out:match "requests (%d+)") or count end
 
 -- Microseconds a message: what count messages cost more than hardly any.
 local function cost(bench, client, mode)
-  local count = client.name == "wrk" and 1 or bench:size(COUNTS[client.name], nil, 64)
+  local all = COUNTS[client.name]
+  local count = client.name == "wrk" and 1 or bench:size(all, SLOW[client.name] and all // 2, 64)
   local few = client.name ~= "wrk" and (client.name == "newman" and 1 or WIDTH) or nil
   if bench.tiny then few = nil end
   local start
@@ -45,14 +47,14 @@ local function kept_instructions(bench, client, few, many)
 end
 
 local function add_instructions(bench, id, mode)
-  local n = bench:size(2000, 500)
+  local n = bench:size(1000, 500)
   local ours = instructions(bench, clients.iflow(bench), n // 4, n, mode)
   if not ours then return end
   local wrk, curl = clients.wrk(bench), clients.curl(bench)
   local unit = "instructions/message (user)"
   -- Seconds: after three, wrk has its connections under callgrind, too.
   bench:add { id = id, value = ours, unit = unit, ratio_to = "wrk", missing = wrk.missing,
-    theirs = kept_instructions(bench, wrk, 3, bench:size(9, 6)) }
+    theirs = kept_instructions(bench, wrk, 3, bench:size(8, 6)) }
   bench:add { id = id, value = ours, unit = unit, ratio_to = "curl -Z", missing = curl.missing,
     theirs = kept_instructions(bench, curl, n // 4, n) }
 end
@@ -62,7 +64,8 @@ local function row(id, mode, goal, names)
     local peers = {}
     for i, name in ipairs(names) do
       local client = clients[name](bench)
-      peers[i] = { name = client.name, missing = client.missing, run = cost(bench, client, mode) }
+      peers[i] = { name = client.name, missing = client.missing,
+        slow = SLOW[client.name], run = cost(bench, client, mode) }
     end
     bench:versus { id = id, unit = "us/message", ours = cost(bench, clients.iflow(bench), mode),
       peers = peers, goals = { wrk = { at_most = goal } } }
