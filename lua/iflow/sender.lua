@@ -55,16 +55,18 @@ local caller = require "iflow.caller"
 local check = require("iflow.sender.definition").check
 local definition = require "iflow.sender.definition"
 local errors = require "iflow.error"
+local lazy = require "iflow.lazy"
 local message = require "iflow.message"
-local new_enqueuing = require "iflow.sender.enqueuing"
 local new_bucket = require "iflow.sender.bucket"
 local new_order = require "iflow.sender.order"
 local new_semaphore = require "iflow.semaphore"
 local new_sending = require "iflow.sender.sending"
-local new_summary = require "iflow.sender.enqueue_summary"
 local proof = require "iflow.sender.proof"
 local registry = require "iflow.registry"
 local suggest = require "iflow.suggest"
+
+local new_enqueuing = lazy "iflow.sender.enqueuing"
+local new_summary = lazy "iflow.sender.enqueue_summary"
 
 local sender = { __name = "iflow.sender" }
 sender.__index = sender

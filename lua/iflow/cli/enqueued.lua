@@ -1,12 +1,14 @@
 -- enqueued.lua -- what `iflow run` does with messages that its script enqueues: an outbox that is
 -- opened for the first of them, pumps that deliver meanwhile, and in the end a wait until they are
 -- through. What is left then stays in the outbox; the exit code tells.
-local boxes = require "iflow.outbox"
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local lazy = require "iflow.lazy"
 local outboxes = require "iflow.cli.outbox"
-local services = require "iflow.service"
+
+local boxes = lazy "iflow.outbox"
+local services = lazy "iflow.service"
 
 local GRACE = 30 -- seconds for calls that are under way when the time to drain is over
 

@@ -2,8 +2,10 @@
 -- service that holds it. For iflow serve, run and outbox.
 local core = require "iflow.core"
 local errors = require "iflow.error"
-local boxes = require "iflow.outbox"
-local client = require "iflow.service.client"
+local lazy = require "iflow.lazy"
+
+local boxes = lazy "iflow.outbox"
+local client = lazy "iflow.service.client"
 
 local outbox = {}
 

@@ -6,12 +6,14 @@
 local core = require "iflow.core"
 local enqueued = require "iflow.cli.enqueued"
 local errors = require "iflow.error"
-local jobs = require "iflow.cli.job"
+local lazy = require "iflow.lazy"
 local outboxes = require "iflow.cli.outbox"
 local registry = require "iflow.registry"
 local scripts = require "iflow.cli.script"
-local senders = require "iflow.cli.sender"
 local tenants = require "iflow.cli.tenant"
+
+local jobs = lazy "iflow.cli.job"
+local senders = lazy "iflow.cli.sender"
 
 local function sender_rows(defined)
   local rows, values = {}, {}

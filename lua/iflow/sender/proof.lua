@@ -14,7 +14,7 @@ local duration = require "iflow.duration"
 local errors = require "iflow.error"
 local events = require "iflow.events"
 local evidence = require "iflow.sender.evidence"
-local message_log = require "iflow.message_log"
+local message_log = require "iflow.lazy" "iflow.message_log"
 local new_semaphore = require "iflow.semaphore"
 
 local TEXT_MAX = 1000 -- bytes of the log's text about a failure
