@@ -104,14 +104,22 @@ describe("what is installed #stock", function()
       { "iflow run 'my.lua' --sender=i", "iflow run 'my.lua' --sender=invoices " },
       { "iflow run my.lua --job n", "iflow run my.lua --job nightly " },
       { "iflow run --input fol", "iflow run --input folder/" },
+      { "iflow sandbox start --dir ", "iflow sandbox start --dir folder/" },
       { "iflow run --cert=my", "iflow run --cert=my.lua " },
       { "iflow call --auth c", "iflow call --auth certificate " },
       { "iflow call --auth=t", "iflow call --auth=token " },
       { "iflow call --client-auth x", "iflow call --client-auth x" },
+      { "iflow run my.lua --sender b", "iflow run my.lua --sender big\\ load " },
+      { "iflow run a\\ f", "iflow run a\\ file.lua " },
+      { 'iflow run "a f', 'iflow run "a file.lua" ' },
+      { "iflow run a\\ file.lua --sender l", "iflow run a\\ file.lua --sender last " },
+      { "iflow run my.lua --set a=b --dry", "iflow run my.lua --set a=b --dry-run " },
+      { "iflow run ~/my.lua --job n", "iflow run ~/my.lua --job nightly " },
     }
 
     local SCRIPT = [[
       iflow.sender "orders" {} iflow.sender "invoices" {} iflow.cron "nightly" {}
+      iflow.sender "big load" {}
       io.open("executed", "w"):close()
     ]]
 
@@ -120,6 +128,7 @@ describe("what is installed #stock", function()
       local home <close> = process.tempdir()
       for name, text in pairs(files) do home:write(name, text) end
       home:write("my.lua", SCRIPT)
+      home:write("a file.lua", 'iflow.sender "last" {}')
       assert(core.file.mkdir(home:file "folder", "0700"))
       local command = { "python3", process.run({ "pwd" }).out:match "[^\n]+"
         .. "/spec/support/shell_tab.py", dir = home.path }

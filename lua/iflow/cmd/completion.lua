@@ -19,7 +19,7 @@ _iflow() {
     rest=${rest#"$word"}
   done
   [[ -z $rest ]] || words+=("")
-  local current=${words[-1]} quote='' tab=$'\t' offered place='' lead=''
+  local current=${words[-1]} quote='' tab=$'\t' offered place='' lead='' path
   case $word in [=:]*) word='' ;; esac
   lead=${current%"$word"}  # what bash does not replace
   case $current in [\"\']*) quote=${current:0:1} ;; esac
@@ -34,9 +34,12 @@ _iflow() {
     esac
   done < <(IFLOW_JSON='' IFLOW_LOG_LEVEL='' command iflow completion words -- "${words[@]:1}" \
     2>/dev/null)
+  [[ -n $place ]] || return 0
+  compopt -o filenames
+  if [[ -n $quote ]]; then path=${word#"$quote"}; else path=${word//\\/}; fi
   case $place in
-    file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
-    directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+    file) mapfile -t COMPREPLY < <(compgen -f -- "$path") ;;
+    directory) mapfile -t COMPREPLY < <(compgen -d -- "$path") ;;
   esac
 }
 complete -F _iflow iflow
@@ -72,12 +75,12 @@ function __iflow_offer
   set -l lead (string match -r '^--[^=]+=' -- $current)
   set -l path (string replace -r '^--[^=]+=' '' -- $current)
   for offered in (IFLOW_JSON= IFLOW_LOG_LEVEL= command iflow completion words -- \
-      (string escape -- $words) "$current" 2>/dev/null)
+      (string replace -ra '[\\\\\'"]' '\\\\$0' -- $words) "$current" 2>/dev/null)
     switch $offered
       case ':file'
-        __fish_complete_path $path | string replace -r '^' -- "$lead"
+        complete -C "'' $path" | string replace -r '^' -- "$lead"
       case ':directory'
-        __fish_complete_directories $path | string replace -r '^' -- "$lead"
+        complete -C "'' $path" | string match -r '.*/$' | string replace -r '^' -- "$lead"
       case '*'
         echo $offered
     end
