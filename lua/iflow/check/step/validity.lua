@@ -7,9 +7,9 @@ local DAY = 86400
 local WARN_DAYS = 30
 
 local NEXT_STEPS = {
-  ["service key"] = "create another service key, have it as next beside this one, and delete this "
-    .. "one when it is not used any more: iflow instance key create, or BTP cockpit > Services > "
-    .. "Instances and Subscriptions > the instance > Service Keys",
+  ["service key"] = "exchange it for a new one: iflow instance rotate, or BTP cockpit > Services > "
+    .. "Instances and Subscriptions > the instance > Service Keys; delete the old one when nobody "
+    .. "uses it any more",
   ["client certificate"] = "renew it: a new pair, registered at SAP first (a service key of type "
     .. "External Certificate), then switched to: iflow cert request",
   ["trusted authorities"] = "have the root that follows it beside it: iflow trust add",

@@ -32,14 +32,15 @@ local function look_at_end(self, source, entry, now)
   end
   write(step <= 1 and "error" or "warn", source, "credential_ends", ("%s %s, on %s: put its "
     .. "successor in its place, or beside it (next)"):format(ending.name(entry),
-    ending.words(left), ending.date(entry.not_after)), { days = math.max(0, left // DAY) })
+    ending.words(left), ending.date(entry.not_after)),
+    { days = math.max(0, math.floor(left / DAY)) })
 end
 
 local function look_at_age(self, source, entry, now)
   local age = now - entry.created
   if age < self.key_age or not is_news(self, source, entry, "age", 0) then return end
   write("warn", source, "credential_old", ("%s is %s old: create another key and delete this "
-    .. "one"):format(ending.name(entry), ending.days(age)), { days = age // DAY })
+    .. "one"):format(ending.name(entry), ending.days(age)), { days = math.floor(age / DAY) })
 end
 
 --- Looks at the entries of a source (sources.lua). in_use: which of two credentials is; the current
