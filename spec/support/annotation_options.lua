@@ -62,7 +62,7 @@ local function default_among(make, name, candidates)
 end
 
 local function add(list, class, fn, defaults)
-  local keys, checked = live.checked(fn)
+  local keys, checked = live.checked(fn, class)
   list[#list + 1] = { class = class, keys = keys,
     defaults = merge(checked and live.defaults(checked) or {}, defaults or {}) }
   return keys
@@ -107,7 +107,7 @@ local function of_tenant()
   local client = live.source "net/client"
   return merge(times(), {
     connections = live.evaluate(client, "CONNECTIONS"),
-    token_cache = default_among(settings_of, "token_cache", { true, false, "/tmp/x" }),
+    token_cache = default_among(settings_of, "token_cache", { true, "/tmp/x" }),
     grant_type_in = default_among(settings_of, "grant_type_in", { "body", "query" }),
     client_auth = default_among(settings_of, "client_auth", { "basic", "body" }),
   })
@@ -303,7 +303,7 @@ local function add_apis(list)
   local of_key = { service_key = KEY, token_cache = false }
   local odata <close> = assert(iflow.odata(of_key))
   local api <close> = assert(iflow.tenant_api(of_key))
-  local keys = live.checked(function() iflow.odata { service_key = KEY, [P] = 1 } end)
+  local keys = live.checked(function() iflow.odata { service_key = KEY, [P] = 1 } end, "odata")
   add_c(list, "iflow.odata.options", merge(keys, set "retry"),
     merge(of_tenant(), { retry = default_among(policy_of, "retry", { "sap", "none" }) }))
   add(list, "iflow.odata.query", function() odata:list("X", { [P] = 1 }) end)

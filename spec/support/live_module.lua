@@ -141,8 +141,8 @@ end
 
 --- Calls fn, which is to hand on a table with the key PROBE: the set of keys that are known, and
 -- the rows with types and defaults, when lua/iflow/options.lua checks them. Raises when nobody
--- refuses the key.
-function live.checked(fn)
+-- refuses the key; what: whose options they are.
+function live.checked(fn, what)
   local keys, rows
   local refused = with(suggest, "check_keys", function(before)
     return function(given, known, level)
@@ -161,7 +161,7 @@ function live.checked(fn)
       end
     end, function() return not pcall(fn) end)
   end)
-  if not refused or not keys then error("an unknown option is not refused", 2) end
+  if not refused or not keys then error(what .. ": an unknown option is not refused", 2) end
   return keys, rows
 end
 
