@@ -273,9 +273,11 @@ end
 --- and deletes the old one after a time of grace. Each step is written to KEY_FILE.rotation before
 --- and after, so that the same call goes on after a crash. options:
 ---   instance, key_file   the instance, and the file that the senders use
----   type, validity, key_length, pin, pin_name, parameters   as of create_key; without a type that
+---   type, validity, key_length, pin_name, parameters   as of create_key; without a type that
 ---                        of the key there is
 ---   name                 of the new key; else made of the old one's and the time
+---   pin                  whether the external key in use is pinned: to be said where the new
+---                        certificate has the same names
 ---   x509, x509_key       files of the new certificate with its chain and of its private key, for
 ---                        type "external"; passphrase of it (secret)
 ---   cert, key            the files in which the senders have them; else both go into key_file

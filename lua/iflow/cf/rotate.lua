@@ -181,8 +181,8 @@ function steps.probe(self)
     passphrase = options.passphrase, to = options.to, auth = options.auth,
     way = self.cf.connection.options }
   if ok or not probe.is_refusal(err) then return ok, err end
-  local hint = self.at.one_way and "; is the key pinned? Then leave away --no-pin"
-    or self.at.type == "external" and "; is the old key not pinned? Then give --no-pin" or ""
+  local hint = self.at.one_way and "; is the key pinned? Then say --pin"
+    or self.at.type == "external" and "; is the old key not pinned? Then say --no-pin" or ""
   if not self.at.one_way then
     local gone, why = delete_key(self, self.at.new.name)
     if not gone then return nil, why end
@@ -202,6 +202,16 @@ function steps.switch(self)
   return true
 end
 
+-- The old key must not be deleted while the file has it.
+local function check_file(self)
+  if self.at.one_way then return true end
+  local used, err = plan.read_key(self.options.key_file)
+  if not used then return nil, err end
+  if used.key.client_id == self.at.new.client_id then return true end
+  return usage(("'%s' does not hold the new key any more; the old one is not deleted"):format(
+    self.options.key_file), "put the new key back, or take the rotation back with --undo")
+end
+
 -- Whoever calls again with another grace means that one.
 function steps.grace(self)
   if self.options.grace then
@@ -213,19 +223,13 @@ function steps.grace(self)
     if not self.options.wait_grace then return "waiting" end
     core.task.sleep(math.min(self.at.delete_at - core.task.now(), SLEEP_MAX))
   end
-  return true
+  return check_file(self) -- here there is still a way back
 end
 
--- The old key must be nobody's who reads this file.
 function steps.delete(self)
-  if self.at.one_way then return true end
-  local used, err = plan.read_key(self.options.key_file)
-  if not used then return nil, err end
-  if used.key.client_id ~= self.at.new.client_id then
-    return usage(("'%s' does not hold the new key any more; the old one is not deleted"):format(
-      self.options.key_file), "put the new key back, or take the rotation back with --undo")
-  end
-  return delete_key(self, self.at.old.name)
+  local ok, err = check_file(self)
+  if not ok then return nil, err end
+  return self.at.one_way or delete_key(self, self.at.old.name)
 end
 
 local function following(step)

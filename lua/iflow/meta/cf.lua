@@ -173,7 +173,8 @@ function iflow.cf(options) end
 ---@field validity? integer
 --- Bits, of a certificate.
 ---@field key_length? integer
---- false: Pin Certificate is off.
+--- Whether Pin Certificate is on for the external key in use; needed where the new certificate has
+--- the same names.
 ---@field pin? boolean
 --- What the broker calls that.
 ---@field pin_name? string

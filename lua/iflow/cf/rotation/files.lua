@@ -3,8 +3,8 @@
 --- its owner alone.
 ---
 --- With a certificate in files of its own there are several. They are exchanged in the order
---- certificate, service key, private key: a sender that reads them in between finds a private key
---- that does not fit, and keeps what it has. For lua/iflow/cf/rotate.lua.
+--- certificate, service key, private key: a sender that reads them in between finds the old pair,
+--- or a private key that does not fit, and keeps what it has. For lua/iflow/cf/rotate.lua.
 local core = require "iflow.core"
 
 local files = {}

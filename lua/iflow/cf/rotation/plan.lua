@@ -41,11 +41,17 @@ local function find_old(cf, instance, key_file, client_id)
       .. "instance" }
 end
 
---- "orders-20261123T054500": the old name without such an ending, and the time.
-function plan.new_name(old, now)
+-- "orders-20261123T054500": the old name without such an ending, and the time; a later one when
+-- that name is taken.
+local function new_name(old, names, now)
   local base = old:gsub("%-%d%d%d%d%d%d%d%dT%d%d%d%d%d%d$", "")
   if base:find "[\x80-\xff]" then base = "key" end
-  return base:sub(1, BASE) .. os.date("!-%Y%m%dT%H%M%S", now // 1)
+  local name
+  repeat
+    name = base:sub(1, BASE) .. os.date("!-%Y%m%dT%H%M%S", now // 1)
+    now = now + 1
+  until not names[name]
+  return name
 end
 
 -- Certificates ----------------------------------------------------------------------------------
@@ -79,20 +85,24 @@ local function leaf_of(key, path)
   return info and info.certificates[info.leaf or 1]
 end
 
--- Without pinning SAP takes a newer certificate of the same names under the key there is, and a
--- second key of these names would end both (sap-reference 2.3). Whether this is the case; or nil,
--- err.
+-- Without pinning SAP takes a newer certificate of the same names under the key there is. A second
+-- key of these names would end both, and not even a probe with a token shows that (sap-reference
+-- 2.3). The platform does not tell which it is, so it has to be said. Whether it is such a renewal;
+-- or nil, err.
 local function is_renewal(options, old, new)
-  if options.pin ~= false then return false end
   local before, err = leaf_of(old.key, options.cert)
   if err then return nil, err end
   if not before or before.subject ~= new.subject or before.issuer ~= new.issuer then
     return false
-  elseif new.not_before <= before.not_before then
+  elseif options.pin == nil then
+    return usage("the new certificate has subject and issuer of the one in use: whether that is "
+      .. "pinned has to be said", "--pin when Pin Certificate is on for the key in use, which is "
+      .. "the default, or --no-pin: a wrong word would end both certificates")
+  elseif not options.pin and new.not_before <= before.not_before then
     return usage("the new certificate was not issued later than the one in use, so that SAP "
       .. "refuses it", "renew the certificate, and name the newer one with --x509")
   end
-  return true
+  return not options.pin
 end
 
 -- Files -----------------------------------------------------------------------------------------
@@ -167,8 +177,9 @@ function plan.given(options)
   files, err = files_of(options, type, old, one_way)
   if not files then return nil, err end
   local key = { instance = options.instance, type = type, validity = options.validity,
-    key_length = options.key_length, x509 = new and new.leaf.pem, pin = options.pin,
+    key_length = options.key_length, x509 = new and new.leaf.pem,
     pin_name = options.pin_name, parameters = options.parameters }
+  if options.pin == false then key.pin = false end -- on is the default, and its name not documented
   local ok, warnings = parameters.key(key)
   if ok == false then return nil, warnings end
   return { type = type, old = old, new = new, files = files, one_way = one_way, key = key,
@@ -180,12 +191,12 @@ function plan.begin(cf, options, given, now)
   local client_id = given.old.key.client_id
   local old, names = find_old(cf, options.instance, options.key_file, client_id)
   if not old then return nil, names end
-  local name = options.name or plan.new_name(old.name, now)
+  local name = options.name or new_name(old.name, names, now)
   local ok, err = parameters.key_name(name)
   if not ok then return nil, err end
   if names[name] then -- a key that this rotation did not make must not be taken for its own
     return usage(("instance '%s' has a key '%s' already"):format(options.instance, name),
-                 "give the new key another name (--key-name), or call again in a second")
+                 "give the new key another name (--key-name)")
   end
   return { instance = options.instance, type = given.type, files = given.files,
     cert = options.cert, key = options.key, one_way = given.one_way,

@@ -19,9 +19,9 @@ local function teller(out, list)
 end
 
 local function options_of(args)
-  if args.undo and args.wait_grace then
-    return nil, errors { code = "usage.invalid",
-                         message = "--undo and --wait-grace exclude each other" }
+  if args.undo and args.wait_grace or args.pin and args.no_pin then
+    return nil, errors { code = "usage.invalid", message = ("%s exclude each other"):format(
+      args.undo and "--undo and --wait-grace" or "--pin and --no-pin") }
   end
   local raw, err = platform.parameters(args.parameters)
   if err then return nil, err end
@@ -30,7 +30,7 @@ local function options_of(args)
     passphrase, err = source.secret(args.key_pass_file)
     if not passphrase then return nil, err end
   end
-  local pin = nil -- unsaid: the broker's own default is on
+  local pin = args.pin or nil
   if args.no_pin then pin = false end
   return { instance = args.name, key_file = args.file, type = args.type, name = args.key_name,
     validity = args.validity, key_length = args.key_length, pin = pin,
@@ -84,8 +84,10 @@ local rows = {
   { "--cert", value = "FILE", env = false, help = "where the senders have the certificate" },
   { "--key", value = "FILE", env = false, help = "where the senders have the private key; "
     .. "without the two both go into the service key" },
-  { "--no-pin", flag = true, env = false, help = "Pin Certificate is off: one of the same subject "
-    .. "and issuer needs no new key, and its first use ends the old one" },
+  { "--pin", flag = true, env = false, help = "Pin Certificate is on for the key in use: a "
+    .. "certificate of the same subject and issuer gets a new key" },
+  { "--no-pin", flag = true, env = false, help = "Pin Certificate is off: one of the same "
+    .. "subject and issuer needs no new key, and its first use ends the old one" },
   { "--pin-parameter", value = "NAME", default = parameters.PIN,
     help = "what the broker calls Pin Certificate, which SAP does not document" },
   { "--parameters", value = "FILE", env = false,

@@ -11,8 +11,9 @@ local QUIET = 0.25 -- seconds after an event; an outbox in the same folder chang
 local folders = {}
 folders.__index = folders
 
-local function follow(self, watcher)
-  while watcher:wait() do
+-- Whoever sleeps while it is stopped may be awake already, and must not wait with a closed one.
+local function follow(self, known)
+  while not known.stopped and known.watcher:wait() do
     self.changed()
     core.task.sleep(QUIET)
   end
@@ -24,7 +25,7 @@ local function start(self, path, stat)
   local known = { watcher = watcher, inode = stat.inode, device = stat.device }
   self.watched[path] = known
   if watcher then
-    known.task = core.task.spawn(follow, self, watcher)
+    known.task = core.task.spawn(follow, self, known)
   else
     core.log.write("debug", "credentials", err.message)
   end
@@ -34,6 +35,7 @@ local function stop(self, path)
   local known = self.watched[path]
   self.watched[path] = nil
   if not known or not known.watcher then return end
+  known.stopped = true
   known.task:cancel()
   known.watcher:close()
 end
