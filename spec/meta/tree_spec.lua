@@ -24,8 +24,8 @@ end
 describe("the tree", function()
   it("has only the known entries on top", function()
     assert.same({}, strays("", {
-      ".ci", ".clang-format", ".github", ".gitignore", ".luacheckrc", "CHANGELOG.md", "CMakeLists.txt",
-      "LICENSE", "README.md", "lua", "rocks", "scripts", "spec", "src",
+      ".ci", ".clang-format", ".github", ".gitignore", ".luacheckrc", "CHANGELOG.md",
+      "CMakeLists.txt", "LICENSE", "README.md", "lua", "rocks", "scripts", "spec", "src",
     }))
   end)
 
