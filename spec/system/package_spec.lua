@@ -28,7 +28,7 @@ end
 function dpkg:run(...)
   local command = as_root()
   for _, word in ipairs { "dpkg", "--root=" .. self.root, "--force-script-chrootless",
-    "--log=/dev/null", ... } do
+    "--force-unsafe-io", "--log=/dev/null", ... } do
     command[#command + 1] = word
   end
   return process.run(command)
