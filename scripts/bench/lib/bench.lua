@@ -100,9 +100,10 @@ function bench:run(command)
 end
 
 --- The instructions that a command needs in user mode, counted by callgrind; nil without it.
-function bench:instructions(command)
+--- option: one more of callgrind's.
+function bench:instructions(command, option)
   if not self:has "valgrind" then return nil end
-  local words = { "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+  local words = { "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", option,
     env = command.env, stdin = command.stdin, may_fail = command.may_fail }
   table.move(command, 1, #command, #words + 1, words)
   local run = self:run(words)
