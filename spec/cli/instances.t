@@ -54,6 +54,48 @@ $ iflow instance key delete orders secret --sandbox sb
 ! iflow instance key delete: cf.not_found: there is no key 'secret' in instance 'orders' for this user
 !   what to do: there are: own
 = 2
+# A key in use is exchanged; the same words go on until the old one is gone.
+$ iflow instance key create orders used --sandbox sb -o used.json
+> used.json
+$ iflow instance rotate orders used.json --key-name following --dry-run --sandbox sb
+> create      key 'following' of instance 'orders', type secret (planned)
+> stage       …used.json.rotation.next (planned)
+> probe       a token (planned)
+> switch      …used.json (planned)
+> grace       24 h (planned)
+> delete      key 'used' of instance 'orders' (planned)
+> nothing was changed
+$ iflow instance rotate orders used.json --key-name following --sandbox sb
+> create      key 'following' of instance 'orders', type secret
+> stage       …used.json.rotation.next
+> probe       a token
+> switch      …used.json
+> grace       until 20…Z (waiting)
+> call again after 20…Z: then the old key used is deleted
+$ iflow instance rotate orders used.json --undo --sandbox sb
+> put back    …used.json
+> delete new  key 'following' of instance 'orders'
+> the old key is back, the new one is gone
+$ iflow instance rotate orders used.json --undo --sandbox sb
+! iflow instance rotate: usage.invalid: no rotation of '…used.json' is under way that could be taken back
+!   what to do: …
+= 2
+$ iflow instance rotate orders used.json --key-name following --grace 0s --sandbox sb --json
+> {"delete_at":"20…Z","instance":"orders",…"state":"done","steps":[{"state":"done","step":"create",…
+$ iflow instance rotate orders used.json --undo --wait-grace --sandbox sb
+! iflow instance rotate: usage.invalid: --undo and --wait-grace exclude each other
+!   what to do: …
+= 2
+$ iflow instance key delete orders following --sandbox sb
+> deleted key following of instance orders
+$ iflow instance create '' --sandbox sb
+! iflow instance create: usage.invalid: the name of the instance is empty
+!   what to do: …
+= 2
+$ iflow instance list --api bogus --user x --pass-file secret.json
+! iflow instance list: url.invalid: 'bogus' is no address of a Cloud Foundry API
+!   what to do: …
+= 2
 # Without a word of its own the group creates.
 $ iflow instance key orders short --sandbox sb -o short.json
 > short.json

@@ -58,7 +58,13 @@ describe("iflow instance", function()
     assert.same({ "orders" }, names(plain("list", "--api", logon.api, "--user", logon.user,
       "--pass-file", dir:file "password", "--cacert", sb .. "/ca.pem", "--org", "acme", "--space",
       "dev", "--json")))
-    local result = iflow(endpoint(), "list", "--space", "prod", "--json")
+    for _, source in ipairs { "env:CF_PASSWORD", "command:cat " .. dir:file "password" } do
+      assert.same({ "orders" }, names(iflow(endpoint { IFLOW_CF_PASS_FILE = source,
+        CF_PASSWORD = dir:file "password" }, "list", "--json")))
+    end
+    local result = iflow(endpoint { IFLOW_CF_PASS_FILE = "command:false" }, "list", "--json")
+    assert.same({ 4, "credential.unavailable" }, { result.code, error_of(result) })
+    result = iflow(endpoint(), "list", "--space", "prod", "--json")
     assert.same({ 2, "cf.not_found" }, { result.code, error_of(result) })
     dir:write("wrong", "wrong\n")
     result = iflow(endpoint { IFLOW_CF_PASS_FILE = dir:file "wrong" }, "list", "--json")
@@ -200,6 +206,12 @@ describe("iflow instance", function()
     process.run { process.iflow, "sandbox", "settings", "cf_job_time=20", "--dir", sb }
     local result = plain("create", "late", "--sandbox", sb, "--wait", "200ms", "--json")
     assert.same({ 5, "cf.unfinished" }, { result.code, error_of(result) })
+    process.run { process.iflow, "sandbox", "settings", "cf_job_time=2", "--dir", sb }
+    result = plain("key", "create", "orders", "slow", "--sandbox", sb, "--wait", "200ms", "-o",
+                   dir:file "slow.json", "--json")
+    assert.same({ 5, "cf.unfinished" }, { result.code, error_of(result) })
+    local hint = json.decode(result.out).error.hint
+    assert.matches("iflow instance key get orders slow", hint, 1, true) -- what a person types
     process.run { process.iflow, "sandbox", "settings", "cf_job_time=0", "--dir", sb }
   end)
 end)
