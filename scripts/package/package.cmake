@@ -33,7 +33,8 @@ endif()
 install(CODE "
   set(unit \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/iflow@.service\")
   file(READ \"${package_dir}/iflow@.service\" text)
-  string(REPLACE /usr/bin/iflow \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/iflow\"
+  get_filename_component(prefix \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
+  string(REPLACE /usr/bin/iflow \"\${prefix}/${CMAKE_INSTALL_BINDIR}/iflow\"
          text \"\${text}\")
   file(WRITE \"\${unit}\" \"\${text}\")
   file(CHMOD \"\${unit}\" PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
