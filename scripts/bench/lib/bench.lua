@@ -135,16 +135,17 @@ end
 bench.median = median
 
 --- Runs all candidates in turn, for some rounds (bench:rounds() by default). candidates: list of
---- { name =, run = function() -> value, slow = true: two rounds are enough for what is far away },
+--- { name =, run = function() -> value, slow = true: fewer rounds are enough for what is far away },
 --- the product first. Returns a function of a name: its median value, and the median of the
 --- product's ratios to it, each taken within one round.
 function bench:compare(candidates, rounds)
   local values = {}
   for _, candidate in ipairs(candidates) do values[candidate.name] = {} end
+  local of_slow = self.quick and 1 or 2
   for round = 1, rounds or self:rounds() do
     for _, candidate in ipairs(candidates) do
       local of_candidate = values[candidate.name]
-      if not candidate.slow or round <= 2 then of_candidate[round] = candidate.run() end
+      if not candidate.slow or round <= of_slow then of_candidate[round] = candidate.run() end
     end
   end
   local ours = values[candidates[1].name]

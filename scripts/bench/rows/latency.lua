@@ -9,14 +9,14 @@ local function ours(bench, path, more)
   local to = bench:endpoint()
   local command = { bench:iflow(), "run", "--service-key", to.key, "--cacert", to.cacert,
     "--token-cache", "off", bench.file "peers/iflow_rate.lua", "--", path, to.body, RATE,
-    bench:size(6, 3, 1), more }
+    bench:size(6, 2, 1), more }
   return bench:run(command).out
 end
 
 local function theirs(bench, path)
   local to, program = bench:endpoint(), bench.work .. "/rate"
   clients.build_go(bench, "rate")
-  return bench:run { program, path, RATE, bench:size(6, 3, 1), env = { CACERT = to.cacert,
+  return bench:run { program, path, RATE, bench:size(6, 2, 1), env = { CACERT = to.cacert,
     BODY = to.body, TOKEN = to.dir .. "/token" } }.out
 end
 

@@ -54,7 +54,7 @@ local function add_instructions(bench, id, mode)
   local unit = "instructions/message (user)"
   -- Seconds: after three, wrk has its connections under callgrind, too.
   bench:add { id = id, value = ours, unit = unit, ratio_to = "wrk", missing = wrk.missing,
-    theirs = kept_instructions(bench, wrk, 3, bench:size(8, 6)) }
+    theirs = kept_instructions(bench, wrk, 3, bench:size(7, 5)) }
   bench:add { id = id, value = ours, unit = unit, ratio_to = "curl -Z", missing = curl.missing,
     theirs = kept_instructions(bench, curl, n // 4, n) }
 end

@@ -26,7 +26,7 @@ end
 
 return { { id = "token", run = function(bench)
   local to = bench:endpoint()
-  local tasks, hits = bench:size(10000, 10000, 100), bench:size(200000, 50000, 100)
+  local tasks, hits = bench:size(10000, 10000, 100), bench:size(30000, 10000, 100)
   local costs, waits, most = {}, {}, 0
   for i = 1, bench:rounds() do
     local before = requests(to)
