@@ -135,7 +135,7 @@ end
 bench.median = median
 
 --- Runs all candidates in turn, for some rounds (bench:rounds() by default). candidates: list of
---- { name =, run = function() -> value, slow = true: fewer rounds are enough for what is far away },
+--- { name =, run = function() -> value, slow = true: fewer rounds will do for what is far away },
 --- the product first. Returns a function of a name: its median value, and the median of the
 --- product's ratios to it, each taken within one round.
 function bench:compare(candidates, rounds)
