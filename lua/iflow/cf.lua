@@ -179,7 +179,8 @@ local KEY = { "instance", "name", "type", "validity", "key_length", "x509", "pin
               "parameters", "wait", "progress" }
 local ROTATE = { "instance", "key_file", "type", "name", "validity", "key_length", "pin",
                  "pin_name", "parameters", "x509", "x509_key", "passphrase", "cert", "key", "to",
-                 "auth", "grace", "wait_grace", "undo", "dry_run", "on_step", "wait", "progress" }
+                 "auth", "grace", "wait_grace", "continue", "undo", "dry_run", "on_step", "wait",
+                 "progress" }
 
 -- Methods ----------------------------------------------------------------------------------------
 
@@ -284,12 +285,13 @@ end
 ---   to, auth             an endpoint to which the way is looked at before the switch, as
 ---                        tenant:check does without sending anything
 ---   grace                "1d": until the old key is deleted; wait_grace: true waits for that
+---   continue             true: only goes on with a rotation that is under way, begins none
 ---   undo                 true: puts the old key back and deletes the new one
 ---   dry_run              true: changes nothing
 ---   on_step              told of { step, state = "begins" | "done" | "waiting" | "planned", text }
 ---   wait, progress       as of create_key
---- Returns { state = "done" | "waiting" | "undone" | "planned", instance, key_file, type, old and
---- new = { name, client_id }, delete_at (text), one_way, warnings }. With pin = false and a
+--- Returns { state = "done" | "waiting" | "undone" | "planned" | "none", instance, key_file, type,
+--- old and new = { name, client_id }, delete_at (text), one_way, warnings }. With pin = false and a
 --- certificate of the same names it is renewed under the key there is, which the probe makes final.
 --- nil, err also: usage.invalid (no way back), file.locked (another process is at it), file.*,
 --- token.* and call.* of a probe that failed, after which the old key stays.

@@ -134,9 +134,10 @@ describe("a rotation", function()
         assert.equal("0600", core.file.stat(here.dir:file(name)).mode, name)
       end
       assert(here:token())
-      assert.equal("waiting", assert(here:rotate()).state) -- as cron would
+      assert.equal("waiting", assert(here:rotate { continue = true }).state) -- as cron would
       assert.same({ "k1", "k2", used = "k2" }, here:keys())
       assert.equal("done", assert(here:rotate { grace = 0 }).state)
+      assert.equal("none", assert(here:rotate { continue = true }).state)
       assert.same({ "k2", used = "k2" }, here:keys())
       assert.same({ "orders.json" }, here:files())
     end))

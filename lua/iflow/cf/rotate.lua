@@ -406,6 +406,10 @@ return function(cf, options, job)
   local self = setmetatable({ cf = cf, options = options, job = job, warnings = {} }, run)
   self.at, err = journal.read(options.key_file)
   if err then return nil, err end
+  if not self.at and options.continue then
+    return { state = "none", instance = options.instance, key_file = options.key_file,
+             warnings = {} }
+  end
   local ok
   ok, err = (self.at and resume or fresh)(self)
   if not ok then return nil, err end

@@ -198,6 +198,8 @@ function iflow.cf(options) end
 ---@field grace? iflow.duration
 --- Waits for the end of that time.
 ---@field wait_grace? boolean
+--- Only goes on with a rotation that is under way, and begins none.
+---@field continue? boolean
 --- Puts the old key back and deletes the new one.
 ---@field undo? boolean
 --- Tells the steps and changes nothing.
@@ -207,16 +209,16 @@ function iflow.cf(options) end
 
 --- How far a rotation has come.
 ---@class iflow.cf.rotation
----@field state "done"|"waiting"|"undone"|"planned"
+---@field state "done"|"waiting"|"undone"|"planned"|"none"
 ---@field instance string
 ---@field key_file string
----@field type string
+---@field type? string
 --- true: the certificate changed under the key there is, and there is no way back.
 ---@field one_way? boolean
 --- `{ name, client_id }`
----@field old table
+---@field old? table
 --- `{ name, client_id }`
----@field new table
+---@field new? table
 --- When the old key is deleted, a text.
 ---@field delete_at? string
 ---@field warnings string[]

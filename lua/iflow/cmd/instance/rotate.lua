@@ -36,12 +36,13 @@ local function options_of(args)
     validity = args.validity, key_length = args.key_length, pin = pin,
     pin_name = args.pin_parameter, parameters = raw, x509 = args.x509, x509_key = args.x509_key,
     passphrase = passphrase, cert = args.cert, key = args.key, to = args.to, auth = args.auth,
-    grace = args.grace, wait_grace = args.wait_grace, undo = args.undo, dry_run = args.dry_run }
+    grace = args.grace, wait_grace = args.wait_grace, continue = args.continue,
+    undo = args.undo, dry_run = args.dry_run }
 end
 
 local ENDS = {
   done = "the old key is gone", undone = "the old key is back, the new one is gone",
-  planned = "nothing was changed",
+  planned = "nothing was changed", none = "no rotation is under way",
 }
 
 local function rotate(cf, _, out, options)
@@ -60,9 +61,11 @@ local function rotate(cf, _, out, options)
 end
 
 local rows = {
-  { "--grace", value = "TIME", type = "duration",
+  { "--grace", value = "TIME", type = "duration", env = false,
     help = "how long the old key stays after the switch (default: 1d)" },
   { "--wait-grace", flag = true, env = false, help = "wait for the end of that time" },
+  { "--continue", flag = true, env = false,
+    help = "only go on with a rotation that is under way, for a cron job: begin none" },
   { "--dry-run", flag = true, env = false, help = "show the steps and change nothing" },
   { "--undo", flag = true, env = false,
     help = "put the old key back and delete the new one, until the old one is deleted" },
