@@ -13,9 +13,15 @@ end
 local function load_with(env, path)
   local file, why = io.open(path, "rb")
   if not file then return nil, errors { code = "file.not_found", message = why } end
+  local text, unreadable = file:read "a" -- once, for it may be a pipe
   file:close()
+  if not text then
+    return nil, errors { code = "usage.invalid", message = ("%s: %s"):format(path, unreadable),
+      hint = "name the file of a script" }
+  end
   local chunk
-  chunk, why = loadfile(path, "t", env)
+  text = text:gsub("^\u{FEFF}", ""):gsub("^#[^\n]*", "") -- as loadfile does
+  chunk, why = load(text, "@" .. path, "t", env)
   if not chunk then return failed("%s", why) end
   return chunk
 end
