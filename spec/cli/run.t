@@ -14,7 +14,7 @@ $ iflow run args.lua one
 !   what to do: what is meant for the script comes after --
 = 2
 $ iflow run
-! iflow run: usage.invalid: missing argument 'script'
+! iflow run: usage.invalid: the argument SCRIPT is missing: the Lua file
 !   what to do: see: iflow run --help
 = 2
 

@@ -1,6 +1,6 @@
 # iflow serve: what it needs, and what it refuses before it starts.
 $ iflow serve
-! iflow serve: usage.invalid: missing argument 'script'
+! iflow serve: usage.invalid: the argument SCRIPT is missing: the Lua files; their senders and triggers share one outbox
 !   what to do: see: iflow serve --help
 = 2
 $ iflow serve --help | sed -n 1p

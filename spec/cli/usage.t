@@ -61,7 +61,7 @@ $ iflow token --json data
 = 2
 
 $ iflow call
-! iflow call: usage.invalid: missing argument 'to'
+! iflow call: usage.invalid: the argument TO is missing: path under the service key's url, or a full URL
 !   what to do: see: iflow call --help
 = 2
 

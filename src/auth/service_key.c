@@ -379,12 +379,22 @@ static int parse_json(ifl_json **out, const char *text, size_t n, const char *na
     ifl_prefix(err, "'%.200s'", name);
     return IFLOW_EKEYSYNTAX;
   }
+  if (n == 0) {
+    ifl_fail(err, IFLOW_EKEYSYNTAX, "'%.200s' is empty", name);
+    return IFLOW_EKEYSYNTAX;
+  }
   int rc = ifl_json_parse(out, text, n, IFL_SERVICE_KEY_MAX, &below);
   if (rc == 0) return 0;
   if (rc == IFLOW_ENOMEM) return ifl_fail_nomem(err);
   rc = rc == IFLOW_ELIMIT ? IFLOW_ELIMIT : IFLOW_EKEYSYNTAX;
   ifl_fail(err, rc, "'%.200s': %s", name, below.message);
-  ifl_hint(err, "a service key is the JSON text the cockpit offers for download, from '{' to '}'");
+  if (n > 10 && memcmp(text, "-----BEGIN", 10) == 0)
+    ifl_hint(err,
+             "this is a PEM file: give a certificate with --cert and its private key with --key, "
+             "besides the service key, which is JSON");
+  else
+    ifl_hint(err,
+             "a service key is the JSON text the cockpit offers for download, from '{' to '}'");
   return rc;
 }
 

@@ -91,6 +91,7 @@ static int code_of_errno(int errnum)
   case EPERM:
   case EROFS: return IFLOW_EACCESS;
   case EEXIST: return IFLOW_EEXISTS;
+  case EISDIR: return IFLOW_EINVAL;
   case ENOMEM: return IFLOW_ENOMEM;
   default: return IFLOW_EIO;
   }

@@ -11,7 +11,7 @@ int ifl_fail(iflow_error *err, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* As ifl_fail, for a failed system call: picks IFLOW_ENOENT, IFLOW_EACCESS, IFLOW_EEXISTS,
- * IFLOW_ENOMEM or IFLOW_EIO from errnum, sets native, and appends the system's text. */
+ * IFLOW_EINVAL (a directory), IFLOW_ENOMEM or IFLOW_EIO from errnum, sets native, and appends the system's text. */
 int ifl_fail_errno(iflow_error *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

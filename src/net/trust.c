@@ -41,10 +41,12 @@ static int fill(ifl_trust *t, const struct ifl_buf *text, iflow_error *err)
   ERR_clear_error();
   if (count > 0) return 0;
   if (count < 0) return ifl_fail_nomem(err);
-  return ifl_fail(err, IFLOW_ECERT,
-                  "the trust file '%s' holds no certificate in PEM form, or a "
-                  "broken one",
-                  t->path);
+  ifl_fail(err, IFLOW_ECERT,
+           "the trust file '%s' holds no certificate in PEM form, or a broken one", t->path);
+  ifl_hint(err,
+           "a trust file is PEM; `iflow trust add FILE --trust trust.pem` makes one of DER files "
+           "and of the archive of SAP's connectivity test");
+  return IFLOW_ECERT;
 }
 
 /* The directory is looked into when a chain needs it, as without a file. */

@@ -36,7 +36,11 @@ end
 
 local function read_limited(file, name)
   local text, why = file:read(data_max + 1)
-  if why then return nil, errors { code = "file.io", message = ("%s: %s"):format(name, why) } end
+  if why then
+    local code = why:find "directory" and "usage.invalid" or "file.io"
+    return nil, errors { code = code, message = ("%s: %s"):format(name, why),
+      hint = code == "usage.invalid" and "name a file" or nil }
+  end
   text = text or ""
   if #text <= data_max then return text end
   return nil, errors { code = "limit.exceeded",

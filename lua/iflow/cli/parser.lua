@@ -219,6 +219,13 @@ local function explain(name, command, options, words, text)
     return usage_error(name, suggest.message(text, unknown, names),
       curl_hints[unknown:match "^%-+(.*)"])
   end
+  local missing = text:match "^missing argument '(.-)'"
+  for _, row in ipairs(missing and command.arguments or {}) do
+    if row[1] == missing then
+      text = ("the argument %s is missing%s"):format(missing:upper(),
+        row.help and ": " .. row.help or "")
+    end
+  end
   local hint
   if text == "too many arguments" then
     for i, word in ipairs(words) do

@@ -74,11 +74,19 @@ local function delivered(answer, args, out)
   return 2 -- not the error's own code: what was delivered must not be repeated
 end
 
+-- Whether a client id is one of plan api, which opens the OData API and no flow.
+local function is_for_api(client_id)
+  return client_id and require("iflow.odata").plan(client_id) == "api"
+end
+
 -- An answer that came is shown as curl would show it, then what it means.
-local function failed(err, args, out)
+local function failed(err, args, out, client_id)
   if not out.json_mode and err.status and not saves(args) then
     write_answer(err, args)
     if err.body and not err.body:find "\n$" then io.stdout:write "\n" end
+  end
+  if err.code == "call.not_found" and is_for_api(client_id) and not args.to:find "/api/" then
+    err.hint = "this service key is of plan api: flows take keys of plan integration-flow"
   end
   return out:fail(with_doctor(err, args.to))
 end
@@ -95,8 +103,9 @@ local function run(args, out)
   if saves(args) and (out.json_mode or not args.include) then request.save = args.output end
   local answer
   answer, err = tenant:call(request)
+  local key = tenant.service_key
   tenant:close()
-  if not answer then return failed(err, args, out) end
+  if not answer then return failed(err, args, out, key and key.client_id) end
   return delivered(answer, args, out)
 end
 

@@ -42,8 +42,9 @@ local function take_directory(self)
   self.lock, err = core.file.lock(self.dir .. "/sandbox.lock")
   if self.lock then return true end
   if err.code == "file.locked" then
-    err = errors { code = "sandbox.failed", hint = "stop it first: iflow sandbox stop",
-                   message = ("a sandbox is running in '%s' already"):format(self.dir) }
+    err = errors { code = "sandbox.failed",
+      message = ("a sandbox is running in '%s' already"):format(self.dir),
+      hint = "stop it first: iflow sandbox stop --dir " .. self.dir }
   end
   return nil, err
 end

@@ -120,7 +120,7 @@ describe("parser.parse", function()
   end)
 
   it("says what is missing, too much or unknown", function()
-    assert.matches("'to'", refused({}).message)
+    assert.matches("argument TO", refused({}).message)
     assert.matches("did you mean '%-%-output'", refused({ "x", "--outptu", "f" }).message)
     assert.matches("%-%-output", refused({ "x", "--output" }).message)
     local strict = { summary = "s", options = { { "--dir", value = "DIR", required = true } } }
