@@ -69,27 +69,30 @@ int ifl_readheaders(lua_State *L, int idx, struct ifl_headers *h, iflow_error *e
 
 static void push_lower(lua_State *L, const char *name)
 {
+  char small[64];
   luaL_Buffer b;
   size_t n = strlen(name);
-  char *out = luaL_buffinitsize(L, &b, n);
+  char *out = n <= sizeof small ? small : luaL_buffinitsize(L, &b, n);
   for (size_t i = 0; i < n; i++) out[i] = (char)tolower((unsigned char)name[i]);
-  luaL_pushresultsize(&b, n);
+  if (out == small) lua_pushlstring(L, small, n);
+  else luaL_pushresultsize(&b, n);
 }
 
-/* Adds the value to what the table at the top has for the name. Cookies may hold commas. */
-static void merge(lua_State *L, const char *name, const char *value)
+/* Adds the value at the top, which stays, to what the table at `to` has for the name. Cookies may
+ * hold commas. */
+static void merge(lua_State *L, int to, const char *name)
 {
   push_lower(L, name);
   lua_pushvalue(L, -1);
-  if (lua_rawget(L, -3) == LUA_TSTRING) {
+  if (lua_rawget(L, to) == LUA_TSTRING) {
     bool cookie = strcmp(lua_tostring(L, -2), "set-cookie") == 0;
-    lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), cookie ? "\n" : ", ", value);
+    lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), cookie ? "\n" : ", ", lua_tostring(L, -3));
     lua_remove(L, -2);
   } else {
     lua_pop(L, 1);
-    lua_pushstring(L, value);
+    lua_pushvalue(L, -2);
   }
-  lua_rawset(L, -3);
+  lua_rawset(L, to);
 }
 
 void ifl_pushheaders(lua_State *L, const struct ifl_headers *h)
@@ -97,17 +100,17 @@ void ifl_pushheaders(lua_State *L, const struct ifl_headers *h)
   luaL_checkstack(L, 8, "headers");
   lua_createtable(L, 0, (int)h->count + 1);
   lua_createtable(L, (int)h->count, 0);
+  int raw = lua_gettop(L), merged = raw - 1;
   for (size_t i = 0; i < h->count; i++) {
-    const char *name = ifl_headers_name(h, i), *value = ifl_headers_value(h, i);
+    const char *name = ifl_headers_name(h, i);
+    lua_pushstring(L, ifl_headers_value(h, i));
+    merge(L, merged, name);
     lua_createtable(L, 2, 0);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, 2);
     lua_pushstring(L, name);
     lua_rawseti(L, -2, 1);
-    lua_pushstring(L, value);
-    lua_rawseti(L, -2, 2);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-    lua_insert(L, -2);
-    merge(L, name, value);
-    lua_insert(L, -2);
+    lua_rawseti(L, raw, (lua_Integer)i + 1);
   }
   lua_setfield(L, -2, "raw");
 }

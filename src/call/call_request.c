@@ -34,6 +34,13 @@ static int fail_scheme(const char *to, iflow_error *err)
   return IFLOW_EURL;
 }
 
+static int add_path(struct ifl_buf *text, const char *url, const char *path, iflow_error *err)
+{
+  int rc = ifl_buf_adds(text, url, err);
+  if (rc == 0 && path[0] != '/') rc = ifl_buf_add(text, "/", 1, err);
+  return rc < 0 ? rc : ifl_buf_adds(text, path, err);
+}
+
 static int build_url(ifl_call *c, const struct ifl_call_opts *o, iflow_error *err)
 {
   struct ifl_buf text = IFL_BUF_INIT(URL_MAX);
@@ -44,7 +51,7 @@ static int build_url(ifl_call *c, const struct ifl_call_opts *o, iflow_error *er
   else if (scheme_length(o->to) > 0) rc = fail_scheme(o->to, err);
   else if (c->tenant->url == NULL)
     rc = ifl_fail(err, IFLOW_EINVAL, "'%.200s' is a path, but the service key has no url", o->to);
-  else rc = ifl_buf_addf(&text, err, "%s%s%s", c->tenant->url, o->to[0] == '/' ? "" : "/", o->to);
+  else rc = add_path(&text, c->tenant->url, o->to, err);
   if (rc == 0 && o->query != NULL && o->query[0] != '\0')
     rc = ifl_buf_addf(&text, err, "%c%s", strchr(o->to, '?') != NULL ? '&' : '?', o->query);
   if (rc == 0) rc = ifl_url_parse(&c->url, text.data, err);

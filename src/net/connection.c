@@ -273,6 +273,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ctx, void *payload)
   if (c->proxy_tls && c->contexts++ == 0) return CURLE_OK;
   ifl_tls_watch_install(&c->tls, ctx);
   SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(ctx, 1); /* a record's head and the rest of it with one system call */
   SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET); /* curl's own: TLS 1.2 could rarely resume */
   if (c->credential == NULL) return CURLE_OK;

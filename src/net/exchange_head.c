@@ -17,7 +17,7 @@ static bool is_own(const char *name)
                                      "Keep-Alive", "Proxy-Connection", "TE",
                                      "Upgrade",    "Trailer" };
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-    if (strcasecmp(name, own[i]) == 0) return true;
+    if ((name[0] | 0x20) == (own[i][0] | 0x20) && strcasecmp(name, own[i]) == 0) return true;
   return false;
 }
 
@@ -57,7 +57,12 @@ static int add_framing(struct ifl_buf *b, const struct ifl_request *r, iflow_err
   else if (r->body.kind == IFL_BODY_FILE) length = r->body.size > 0 ? r->body.size : 0;
   else if (wants_length(r->method)) length = 0;
   if (length < 0) return 0;
-  return ifl_buf_addf(b, err, "Content-Length: %lld\r\n", (long long)length);
+  char text[24], *start = text + sizeof text;
+  do *--start = (char)('0' + length % 10);
+  while ((length /= 10) > 0);
+  int rc = ifl_buf_add(b, "Content-Length: ", 16, err);
+  if (rc == 0) rc = ifl_buf_add(b, start, (size_t)(text + sizeof text - start), err);
+  return rc < 0 ? rc : ifl_buf_add(b, "\r\n", 2, err);
 }
 
 static int check_method(const char *method, iflow_error *err)
