@@ -73,6 +73,26 @@ describe("iflow instance", function()
     assert.same({ 2, "usage.invalid" }, { result.code, error_of(result) })
   end)
 
+  it("rotates a key at an address as at a sandbox, and shows no secret", function()
+    assert.equal(0, iflow(endpoint(), "key", "create", "orders", "old", "-o",
+                          dir:file "rotated.json").code)
+    local result = iflow(endpoint(), "rotate", "orders", dir:file "rotated.json", "--json")
+    assert.equal(0, result.code, result.err)
+    local report = json.decode(result.out)
+    assert.same({ "waiting", "old" }, { report.state, report.old.name })
+    local oauth = json.decode(process.read(dir:file "rotated.json")).oauth
+    assert.equal(report.new.client_id, oauth.clientid)
+    assert.is_nil((result.out .. result.err):find(oauth.clientsecret, 1, true))
+    local lasting = iflow(endpoint(), "rotate", "orders", dir:file "rotated.json", "--grace", "0s",
+                          "--continue", "--json")
+    assert.equal("done", json.decode(lasting.out).state)
+    dir:write("wrong-user", "wrong\n")
+    result = iflow(endpoint { IFLOW_CF_PASS_FILE = dir:file "wrong-user" }, "rotate", "orders",
+                   dir:file "rotated.json", "--json")
+    assert.same({ 3, "cf.login" }, { result.code, error_of(result) })
+    assert.equal(oauth.clientid, json.decode(process.read(dir:file "rotated.json")).oauth.clientid)
+  end)
+
   it("takes a one-time passcode, once", function()
     local code = process.run({ process.iflow, "sandbox", "cf-user", "passcode", logon.user, "--dir",
                                sb }).out
@@ -99,6 +119,7 @@ describe("iflow instance", function()
     for _, name in ipairs { "HOME", "CF_HOME" } do
       local env = { IFLOW_CACERT = sb .. "/ca.pem", [name] = dir:file "home" }
       assert.same({ "orders" }, names(iflow(env, "list", "--json")))
+      assert.equal(0, iflow(env, "rotate", "orders", dir:file "k1.json", "--dry-run").code)
     end
     local result = iflow({ HOME = dir:file "nobody", CF_HOME = "" }, "list", "--json")
     assert.same({ 3, "cf.login" }, { result.code, error_of(result) })
