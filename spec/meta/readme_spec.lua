@@ -74,6 +74,22 @@ local function processes_naming(path)
   return found
 end
 
+-- What GitHub makes of a heading.
+local function anchor(heading)
+  return (heading:lower():gsub("[^%w%- ]", ""):gsub(" ", "-"))
+end
+
+-- The links of a text that lead nowhere: to a heading of its own, or to a file.
+local function dead_links(text, folder)
+  local known, dead = {}, {}
+  for heading in text:gmatch "\n##+ ([^\n]+)" do known["#" .. anchor(heading)] = true end
+  for target in text:gmatch "%]%(([^)%s]+)%)" do
+    local fine = target:find "^https?://" or known[target] or process.read(folder .. target)
+    if not fine then dead[#dead + 1] = target end
+  end
+  return dead
+end
+
 describe("README.md", function()
   local text = assert(process.read "README.md")
 
@@ -81,6 +97,12 @@ describe("README.md", function()
     local first = text:match "\n    (%S+)"
     assert.equal("scripts/demo", first)
     assert.equal("scripts/test", text:match "\n    scripts/demo[^\n]*\n    (%S+)")
+  end)
+
+  it("has links that lead somewhere, as have the notes for contributors", function()
+    assert.same({}, dead_links(text, ""))
+    assert.same({}, dead_links(process.read ".github/CONTRIBUTING.md", ".github/"))
+    assert.same({ "#nowhere" }, dead_links("\n## A b\n[x](#a-b) [y](#nowhere) [z](README.md)", ""))
   end)
 
   it("has a demo that delivers everything, three times, and leaves nothing", function()
@@ -121,7 +143,7 @@ describe("README.md", function()
       else
         assert.equal("lua", block.language)
         env.LUA_PATH = os.getenv "LUA_PATH"
-        env.LUA_CPATH = build .. "/?.so"
+        env.LUA_CPATH = build .. "/?.so;;"
         succeeds({ "lua5.4", dir:write("block.lua", block.text), dir = dir.path, env = env }, name)
       end
       ran = ran + 1
