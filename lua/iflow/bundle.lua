@@ -59,7 +59,7 @@ local function add_key_file(scrub, path)
   if not text then return end
   local key = core.service_key.parse(text)
   if key then return add_key(scrub, key) end
-  for name, value in text:gmatch '"([%a_]+)"%s*:%s*"([^"]+)"' do
+  for name, value in text:gmatch '"([%a_]+)"%s*:%s*"([^"]+)' do
     if name == "clientsecret" or name == "key" then scrub:add((value:gsub("\\n", "\n"))) end
   end
 end

@@ -246,7 +246,7 @@ describe("a call for other clients #stock", function()
     end
     -- A key that is damaged opens no tenant; its secret is still one.
     careless_log { "client" }
-    dir:write("damaged.json", process.read(keys.secret):sub(1, -20))
+    dir:write("damaged.json", (process.read(keys.secret):gsub("[%s}]+$", "")))
     assert.equal(2, iflow("check", "--offline", "--service-key", "damaged.json", "--bundle",
       "d.zip", "--log", "careless.log").code)
     for name, text in pairs(unpacked(dir:file "d.zip")) do
