@@ -1,12 +1,15 @@
 -- iflow_growth.lua -- iflow run iflow_growth.lua -- BODY-FILE KIND AMOUNT…
 --   messages AMOUNT…    sends so many, 32 at once; a line for each amount reached: AMOUNT, seconds
---                       of CPU from the last one on, messages, resident KiB
+--                       of CPU from the last one on, messages, resident KiB; those that come
+--                       after four minutes are left out, so that a slow machine gets to its end
 --   concurrent COUNT WIDTH…   COUNT calls (at least WIDTH) with so many at once: WIDTH, CPU, calls
 --   senders COUNT NUMBER…     COUNT messages by so many senders in turn: NUMBER, CPU, messages
 --   schedules NUMBER…         so many schedules defined and started: NUMBER, CPU, NUMBER
 local iflow = require "iflow"
 local core = require "iflow.core"
 local registry = require "iflow.registry"
+
+local LONGEST = 240 -- seconds
 
 local function resident()
   for line in io.lines "/proc/self/status" do
@@ -39,8 +42,9 @@ local kinds = {}
 function kinds.messages()
   iflow.sender "orders" { to = "/http/orders", concurrency = 32 }
   send(iflow.sender "orders", 64)
-  local before = 0
+  local before, began = 0, core.task.monotonic()
   for _, amount in ipairs(amounts) do
+    if core.task.monotonic() - began > LONGEST then break end
     local seconds = cost(send, iflow.sender "orders", amount - before)
     print(amount, seconds, amount - before, resident())
     before = amount

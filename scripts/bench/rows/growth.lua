@@ -23,7 +23,7 @@ end
 
 local function messages(bench)
   local most = bench:size(1000000, 20000, 400)
-  local amounts = { 10, most // 100, most // 10, most // 2, most }
+  local amounts = { 10, most // 100, most // 10, most // 4, most // 2, most * 3 // 4, most }
   local points = measure(bench, "messages", table.unpack(amounts))
   add_points(bench, "growth.messages", "us/message", points, 3)
   local last = points[#points]
