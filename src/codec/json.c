@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "codec/json_plain.h"
 
 #include <locale.h>
 #include <math.h>
@@ -110,6 +111,10 @@ static int escape(struct ifl_json_reader *r, iflow_error *err)
 static void skip_plain(struct ifl_json_reader *r)
 {
   while (r->at < r->end) {
+    if (r->end - r->at >= 8 && ifl_json_plain8(r->at)) {
+      r->at += 8;
+      continue;
+    }
     unsigned char c = (unsigned char)*r->at;
     if (c == '"' || c == '\\' || c < 0x20) return;
     size_t n = c < 0x80 ? 1 : ifl_utf8_char(r->at, (size_t)(r->end - r->at));

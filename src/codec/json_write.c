@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "codec/json_plain.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -131,24 +132,12 @@ int ifl_json_write_number(struct ifl_json_writer *w, double value, iflow_error *
   return put(w, text, (size_t)n, err);
 }
 
-#define EACH(byte) (0x0101010101010101u * (byte))
-
-/* Whether none of the eight bytes is a control character, '"', '\\' or beyond ASCII. */
-static inline bool all_plain(const char *s)
-{
-  uint64_t x;
-  memcpy(&x, s, sizeof x);
-  uint64_t quote = x ^ EACH('"'), slash = x ^ EACH('\\');
-  uint64_t found = x | (x - EACH(0x20)) | (quote - EACH(1)) | (slash - EACH(1));
-  return (found & EACH(0x80)) == 0;
-}
-
 /* Bytes at s that need no escape; stops at the first that does or that is not UTF-8. */
 static size_t plain_length(const char *s, size_t n)
 {
   size_t i = 0;
   while (i < n) {
-    if (n - i >= 8 && all_plain(s + i)) {
+    if (n - i >= 8 && ifl_json_plain8(s + i)) {
       i += 8;
       continue;
     }
