@@ -43,8 +43,17 @@ function texts.stage(at)
   return table.concat(names, ", ")
 end
 
+-- The endpoint that is looked at. Without a way back a token is all that counts: once the new
+-- certificate got one, the old one has ended.
+local function endpoint_of(at, options)
+  return (not at.one_way or options.auth == "certificate") and options.to or nil
+end
+
 function texts.probe(at, options)
-  local text = ("a token%s"):format(options.to and ", and the way to " .. options.to or "")
+  local to, list = endpoint_of(at, options), {}
+  if options.auth ~= "certificate" then list[1] = "a token" end
+  if to then list[#list + 1] = "the way to " .. to end
+  local text = table.concat(list, ", and ")
   if not at.one_way then return text end
   return text .. "; from this first use on the old certificate is refused"
 end
@@ -178,9 +187,10 @@ end
 function steps.probe(self)
   local options = self.options
   local ok, err = probe.run { key_file = options.key_file, cert = options.cert, key = options.key,
-    passphrase = options.passphrase, to = options.to, auth = options.auth,
+    passphrase = options.passphrase, to = endpoint_of(self.at, options), auth = options.auth,
     way = self.cf.connection.options }
-  if ok or not probe.is_refusal(err) then return ok, err end
+  local may_be_used = self.at.one_way and options.auth == "certificate"
+  if ok or not probe.is_refusal(err) or may_be_used then return ok, err end
   local hint = self.at.one_way and "; is the key pinned? Then say --pin"
     or self.at.type == "external" and "; is the old key not pinned? Then say --no-pin" or ""
   if not self.at.one_way then
@@ -202,14 +212,20 @@ function steps.switch(self)
   return true
 end
 
--- The old key must not be deleted while the file has it.
-local function check_file(self)
+-- The old key must not be deleted while the file has it, or when the new one is gone.
+local function check_new(self)
   if self.at.one_way then return true end
   local used, err = plan.read_key(self.options.key_file)
   if not used then return nil, err end
-  if used.key.client_id == self.at.new.client_id then return true end
-  return usage(("'%s' does not hold the new key any more; the old one is not deleted"):format(
-    self.options.key_file), "put the new key back, or take the rotation back with --undo")
+  if used.key.client_id ~= self.at.new.client_id then
+    return usage(("'%s' does not hold the new key any more; the old one is not deleted"):format(
+      self.options.key_file), "put the new key back, or take the rotation back with --undo")
+  end
+  local there, unknown = look(self, self.at.new.name)
+  if there or unknown then return there and true, unknown end
+  return nil, errors { code = "cf.not_found", hint = "take the rotation back with --undo",
+    message = ("the new key '%s' is not there any more; the old one is not deleted"):format(
+      self.at.new.name) }
 end
 
 -- Whoever calls again with another grace means that one.
@@ -223,11 +239,11 @@ function steps.grace(self)
     if not self.options.wait_grace then return "waiting" end
     core.task.sleep(math.min(self.at.delete_at - core.task.now(), SLEEP_MAX))
   end
-  return check_file(self) -- here there is still a way back
+  return check_new(self) -- here there is still a way back
 end
 
 function steps.delete(self)
-  local ok, err = check_file(self)
+  local ok, err = check_new(self)
   if not ok then return nil, err end
   return self.at.one_way or delete_key(self, self.at.old.name)
 end

@@ -163,6 +163,10 @@ local TYPES = { ["client secret"] = "secret", certificate = "certificate",
 --- old (as read_key), new (certificate), files, one_way, key (options of cf:create_key) }; or nil,
 --- err.
 function plan.given(options)
+  if options.auth == "certificate" and not options.to then
+    return usage("what senders call without a token is missing, so that nothing can be proved",
+                 "name the endpoint with --to")
+  end
   local old, err = plan.read_key(options.key_file)
   if not old then return nil, err end
   local type = options.type or (options.x509 and "external") or TYPES[old.key.type]
