@@ -383,6 +383,17 @@ describe("a rotation of a certificate", function()
     assert.equal(1, #here:keys())
   end))
 
+  it("for direct calls is proved at the endpoint, without a token", with({}, function(here)
+    local issue = authority(here)
+    local used, following = issue("used", 10), issue("next", 1, "renamed")
+    support.echo(here.sb, { address = "/orders", csrf = false })
+    here:put_key { type = "external", x509 = used.pem }
+    local options = { cert = used.cert, key = used.key, x509 = following.cert,
+                      x509_key = following.key, auth = "certificate", to = "/http/orders" }
+    assert.equal("waiting", assert(here:rotate(options)).state)
+    assert.equal(following.pem, core.file.read(used.cert))
+  end))
+
   it("without pinning has no way back from the first use on", with({}, function(here)
     local issue = authority(here)
     local used, following = issue("used", 10), issue("next", 1)
