@@ -110,7 +110,7 @@ end
 local function is_streamed(path)
   if not path or path == "-" then return false end
   local stat = core.file.stat(path)
-  return not stat or stat.kind ~= "other"
+  return not stat or stat.kind == "file" -- what is a directory is told when it is read
 end
 
 local function body_of(data)

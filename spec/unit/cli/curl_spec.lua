@@ -46,6 +46,7 @@ describe("curl.request", function()
   it("says which file is missing or too large for memory", function()
     assert.equal("file.not_found", select(2, request("-d", "@" .. dir:file "none")).code)
     assert.equal("usage.invalid", select(2, request("-d", "@" .. dir.path)).code)
+    assert.equal("usage.invalid", select(2, request("--data-binary", "@" .. dir.path)).code)
     local path = dir:file "large"
     os.execute(("truncate -s 17M %s"):format(path))
     assert.equal("limit.exceeded", select(2, request("-d", "@" .. path)).code)
