@@ -39,6 +39,7 @@ $ iflow instance --help | sed -n '/^Commands/,$p'
 >   create                      create a service instance
 >   update                      change a service instance
 >   delete                      delete a service instance
+>   rotate                      exchange a service key that senders use
 >   key                         create, list, get and delete service keys
 
 $ iflow instance create --plan none -h | head -1
@@ -52,7 +53,7 @@ $ iflow call --help | grep -o -e 'IFLOW_HEADER.*]' -e 'IFLOW_EXPECT.*]'
 > IFLOW_EXPECT, separated by commas]
 
 $ iflow instance
-! iflow instance: usage.invalid: a command is missing: list, show, create, update, delete, key
+! iflow instance: usage.invalid: a command is missing: list, show, create, update, delete, rotate, key
 !   what to do: see: iflow instance --help
 = 2
 $ iflow instance crate
