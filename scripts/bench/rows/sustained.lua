@@ -47,7 +47,7 @@ local function kept_instructions(bench, client, few, many)
 end
 
 local function add_instructions(bench, id, mode)
-  local n = bench:size(1000, 500)
+  local n = bench:size(2400, 800)
   local ours = instructions(bench, clients.iflow(bench), n // 4, n, mode)
   if not ours then return end
   local wrk, curl = clients.wrk(bench), clients.curl(bench)
