@@ -7,4 +7,4 @@ exclude_files = { "build*/" }
 files["spec"] = { std = "+busted" }
 -- Annotations for editors: declarations without bodies.
 files["lua/iflow/meta"] = { ignore = { "212", "241", "331", "411", "431" } }
-files["scripts/bench/peers/wrk.lua"] = { globals = { "init", "done", "wrk" } }
+files["scripts/benchmarks/peers/wrk.lua"] = { globals = { "init", "done", "wrk" } }

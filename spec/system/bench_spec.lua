@@ -1,12 +1,12 @@
--- scripts/bench/run: that the command works, its rows are chosen by their ids, and what it writes
+-- scripts/bench: that the command works, its rows are chosen by their ids, and what it writes
 -- has the form that it promises. What it measures is nobody's business here.
 local core = require "iflow.core"
 local process = require "spec.support.process"
 
 -- The sanitizers' module needs an interpreter of its own; the benchmark is about the release build.
-describe("scripts/bench/run #stock", function()
+describe("scripts/bench #stock", function()
   local function bench(...)
-    local command = { "scripts/bench/run", ... }
+    local command = { "scripts/bench", ... }
     command.timeout, command.env = 300, { IFLOW_BUILD = assert(os.getenv "IFLOW_BUILD") }
     return process.run(command)
   end

@@ -1,5 +1,5 @@
 -- What the outbox does on this disk, in rows a second.
---   lua5.4 scripts/bench/outbox.lua [DIRECTORY [BACKLOG]]      a temporary directory, 100000
+--   lua5.4 scripts/benchmarks/outbox.lua [DIRECTORY [BACKLOG]]      a temporary directory, 100000
 local core = require "iflow.core"
 local outbox = require "iflow.outbox"
 

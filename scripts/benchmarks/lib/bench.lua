@@ -19,7 +19,7 @@ end
 
 --- options: quick and tiny, whether rounds are fewer and sizes smaller.
 function bench.new(options)
-  local work = assert(os.getenv "BENCH_WORK", "start it with scripts/bench/run")
+  local work = assert(os.getenv "BENCH_WORK", "start it with scripts/bench")
   local cpus = tonumber(lines_of "nproc")
   return setmetatable({ work = work, build = os.getenv "IFLOW_BUILD", entries = {}, notes = {},
     quick = options.quick or options.tiny, tiny = options.tiny, server_cpu = 0,
@@ -29,8 +29,8 @@ end
 --- The host binary.
 function bench:iflow() return self.build .. "/bin/iflow" end
 
---- A file of scripts/bench.
-function bench.file(name) return "scripts/bench/" .. name end
+--- A file of scripts/benchmarks.
+function bench.file(name) return "scripts/benchmarks/" .. name end
 
 --- The size of something: full, a part of it with --quick, very few in the command's own test.
 function bench:size(full, quick, tiny)

@@ -1,6 +1,6 @@
 -- How many messages a second go through a service: accepted on disk, delivered to a tenant in a
 -- process of its own, acknowledged on disk.
---   lua5.4 scripts/bench/service.lua [DIRECTORY [MESSAGES]]      a temporary directory, 10000
+--   lua5.4 scripts/benchmarks/service.lua [DIRECTORY [MESSAGES]]      a temporary directory, 10000
 local core = require "iflow.core"
 local iflow = require "iflow"
 local new_exposition = require "iflow.service.exposition"

@@ -1,6 +1,6 @@
 -- How many requests a second a relay makes durable, with clients in a process of their own (kept
 -- connections, 1 KiB bodies), while the tenant is down.
---   lua5.4 scripts/bench/relay.lua [DIRECTORY [REQUESTS]]      a temporary directory, 10000
+--   lua5.4 scripts/benchmarks/relay.lua [DIRECTORY [REQUESTS]]      a temporary directory, 10000
 local core = require "iflow.core"
 local iflow = require "iflow"
 

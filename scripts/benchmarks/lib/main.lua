@@ -1,10 +1,10 @@
--- main.lua -- scripts/bench/run: picks the rows, runs them one after the other, and writes what was
+-- main.lua -- scripts/bench: picks the rows, runs them one after the other, and writes what was
 -- measured.
 local bench = require "scripts.bench.lib.bench"
 local report = require "scripts.bench.lib.report"
 
 local USAGE = [[
-usage: scripts/bench/run [--quick] [--json FILE] [--plot FILE] [--markdown] [--list] [ROW…]
+usage: scripts/bench [--quick] [--json FILE] [--plot FILE] [--markdown] [--list] [ROW…]
 
   (nothing)      every row, in less than 15 minutes on 2 processors
   ROW…           only the rows with these ids, or whose ids begin so: sustained, cold.run
@@ -24,7 +24,7 @@ local FILES = { "sustained", "cold", "memory", "latency", "outbox", "pipeline",
   "json", "csv", "xml", "token", "growth", "sandbox" }
 
 local function usage(problem)
-  io.stderr:write("scripts/bench/run: ", problem, "\n", USAGE)
+  io.stderr:write("scripts/bench: ", problem, "\n", USAGE)
   os.exit(2)
 end
 
@@ -96,7 +96,7 @@ for _, row in ipairs(rows) do
   local ok, err = xpcall(row.run, debug.traceback, run)
   if not ok then
     failed = true
-    io.stderr:write("scripts/bench/run: ", row.id, ": ", tostring(err), "\n")
+    io.stderr:write("scripts/bench: ", row.id, ": ", tostring(err), "\n")
   end
   io.stderr:write(("  (%d s)\n"):format(os.time() - began))
 end
