@@ -328,8 +328,8 @@ end
 --- { ready = whether messages can be delivered, why = list of what keeps it from that, senders =
 -- { name = { in_flight =, waiting =, confirming =, paused = why | nil } }, triggers = { { kind =,
 -- name =, … } }, credentials = of senders and relays, { { owner = "sender" | "relay", name =,
--- kind =, path =, subject =, not_after =, created =, loaded =, active = whether it is the one of two
--- that is used, problem = why the file is not in use } },
+-- kind =, path =, subject =, not_after =, created =, loaded =, active = whether it is the one of
+-- two that is used, problem = why the file is not in use } },
 -- outbox = its counts, reload = { ok =, at =, error = } of the last one, or nil }.
 function service:status()
   local why, senders = {}, {}

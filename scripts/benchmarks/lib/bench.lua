@@ -1,6 +1,6 @@
 -- bench.lua -- what a row works with: it runs programs, measures what they cost, interleaves those
 -- that are compared, and collects the entries of the report.
-local endpoint = require "scripts.bench.lib.endpoint"
+local endpoint = require "scripts.benchmarks.lib.endpoint"
 
 local bench = {}
 bench.__index = bench

@@ -1,7 +1,7 @@
 -- main.lua -- scripts/bench: picks the rows, runs them one after the other, and writes what was
 -- measured.
-local bench = require "scripts.bench.lib.bench"
-local report = require "scripts.bench.lib.report"
+local bench = require "scripts.benchmarks.lib.bench"
+local report = require "scripts.benchmarks.lib.report"
 
 local USAGE = [[
 usage: scripts/bench [--quick] [--json FILE] [--plot FILE] [--markdown] [--list] [ROW…]
@@ -62,7 +62,7 @@ end
 local function rows_of(options)
   local list, known = {}, {}
   for _, file in ipairs(FILES) do
-    for _, row in ipairs(require("scripts.bench.rows." .. file)) do
+    for _, row in ipairs(require("scripts.benchmarks.rows." .. file)) do
       if wanted(row.id, options.rows) then list[#list + 1] = row end
       known[#known + 1] = row.id
     end

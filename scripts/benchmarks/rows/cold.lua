@@ -1,7 +1,7 @@
 -- cold.lua -- one message by a program that starts, sends it and ends, as from cron: CPU of the
 -- whole. iflow run of a small script with a token fetched, and with one from the cache on disk;
 -- curl, with the same root and a token that it is given; and a shell script of two curls.
-local clients = require "scripts.bench.lib.clients"
+local clients = require "scripts.benchmarks.lib.clients"
 
 local RUNS = 10 -- a round
 

@@ -1,7 +1,7 @@
 -- csv.lua -- CSV into records: MB a second of CPU. With names (a table of ten fields a record), and
 -- as lists.
-local clients = require "scripts.bench.lib.clients"
-local transforms = require "scripts.bench.lib.transforms"
+local clients = require "scripts.benchmarks.lib.clients"
+local transforms = require "scripts.benchmarks.lib.transforms"
 
 local function row(kind, names)
   local id = "csv." .. kind

@@ -1,6 +1,6 @@
 -- json.lua -- JSON between text and Lua tables: MB a second of CPU, documents of about 1 KiB.
 -- jq's figures are those of `jq empty` (reads) and of `jq -c .` without it (writes).
-local transforms = require "scripts.bench.lib.transforms"
+local transforms = require "scripts.benchmarks.lib.transforms"
 
 local function library(bench, name, operation, path)
   return transforms.printed(bench, { "lua5.4", bench.file "peers/json_lib.lua", name, operation,

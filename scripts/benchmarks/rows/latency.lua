@@ -1,6 +1,6 @@
 -- latency.lua -- latency at a constant rate in an open loop, counted from when each message was due
 -- as wrk2 does, with 1 ms and 20 ms of latency in the server; and the collector's longest step.
-local clients = require "scripts.bench.lib.clients"
+local clients = require "scripts.benchmarks.lib.clients"
 
 local RATE = 500 -- messages a second
 local PERCENTILES = { "p50", "p99", "p999", "max" }

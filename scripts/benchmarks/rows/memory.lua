@@ -1,7 +1,7 @@
 -- memory.lua -- most resident memory: 10,000 calls that wait for a slow endpoint (64 connections,
 -- 50 ms each), and a body of 1 GiB that is streamed. What a million messages leave behind stands in
 -- growth.lua.
-local clients = require "scripts.bench.lib.clients"
+local clients = require "scripts.benchmarks.lib.clients"
 
 local function run_of(bench, script, ...)
   local to = bench:endpoint()

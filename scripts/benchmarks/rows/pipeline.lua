@@ -1,6 +1,6 @@
 -- pipeline.lua -- end to end: a CSV file, each record to JSON, into the outbox (durable), delivered
 -- to nginx over TLS, acknowledged on disk.
-local transforms = require "scripts.bench.lib.transforms"
+local transforms = require "scripts.benchmarks.lib.transforms"
 
 local function one(bench, to, path)
   local box = bench.work .. "/pipeline.db"

@@ -1,6 +1,6 @@
 -- sandbox.lua -- whether the sandbox tenant keeps up with a sender's test: requests a second on a
 -- trivial answer, against nginx; wrk asks both, 32 at once, with a token.
-local clients = require "scripts.bench.lib.clients"
+local clients = require "scripts.benchmarks.lib.clients"
 
 local FLOW = [[return { name = "trivial", address = "/orders", role = "ESBMessaging.send",
   csrf = false, process = function() return 200, {}, '{"ok":true}' end }]]

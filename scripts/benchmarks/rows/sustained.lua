@@ -1,7 +1,7 @@
 -- sustained.lua -- what a message costs when there are many: CPU of the client (user + system) per
 -- message, 32 at once, 1 KiB POST, five headers, a bearer token of 1.1 KB. A string body, and a
 -- fresh table of 60 fields to JSON. The start of a program does not count.
-local clients = require "scripts.bench.lib.clients"
+local clients = require "scripts.benchmarks.lib.clients"
 
 local WIDTH = 32
 

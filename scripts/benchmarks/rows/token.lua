@@ -2,7 +2,7 @@
 -- them), and what a token from the cache costs: in a call, in instructions, since it is too little
 -- to be timed (a microsecond is a thousand of them and more); and from tenant:token(), which also
 -- reads the roles and makes a table.
-local clients = require "scripts.bench.lib.clients"
+local clients = require "scripts.benchmarks.lib.clients"
 
 -- In C, where a call looks for its token.
 local HIT, FEW, MANY = "ifl_token_peek", 100, 300

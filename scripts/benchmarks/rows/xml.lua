@@ -1,7 +1,7 @@
 -- xml.lua -- XML into Lua tables: MB a second of CPU, against LuaExpat's tree (lxp.lom) and
 -- Python's ElementTree.
-local clients = require "scripts.bench.lib.clients"
-local transforms = require "scripts.bench.lib.transforms"
+local clients = require "scripts.benchmarks.lib.clients"
+local transforms = require "scripts.benchmarks.lib.transforms"
 
 return { { id = "xml.decode", run = function(bench)
   local path = transforms.xml(bench)
