@@ -155,6 +155,11 @@ function class:wait_for(what, condition)
   end)
 end
 
+--- Waits for the page of that name, which is `data-page` of its body.
+function class:wait_for_page(name)
+  self:wait_for("the page " .. name, ("body[data-page=%s]"):format(name))
+end
+
 --- Runs the body of a JavaScript function in the page, with the arguments: what it returns.
 function class:run(script, ...)
   local value = command(self, "POST", "/execute/sync",

@@ -165,15 +165,16 @@ describe("the operator's page", function()
 
   it("lets in who has the token, and nobody else", with_site(function(self)
     browser:open(self:page "/messages")
-    assert.equal("sign-in", browser:find "body":attribute "data-page")
+    browser:wait_for_page "sign-in"
     browser:find "input[name=token]":type "a wrong token"
     browser:find "form":submit()
-    assert.equal("sign-in", browser:find "body":attribute "data-page")
+    browser:wait_for("what is wrong", "body[data-page=sign-in] [role=alert]")
     browser:screenshot "sign-in"
     browser:find "input[name=token]":type(self.ui.token)
     browser:find "form":submit()
+    browser:wait_for_page "overview"
     browser:open(self:page "/messages")
-    assert.equal("messages", browser:find "body":attribute "data-page")
+    browser:wait_for_page "messages"
     assert.is_nil(browser:url():find(self.ui.token, 1, true))
     for _, entry in ipairs(browser:errors()) do assert.equal("network", entry.source) end
   end, { signed_out = true, provokes = true }))
