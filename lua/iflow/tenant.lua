@@ -480,6 +480,30 @@ function tenant:send(out)
   return call:perform()
 end
 
+-- Looks at what calls have in common. Errors are those of a call.
+local function new_plan(handle, common)
+  local out = {}
+  for name, value in next, common do out[name] = value end
+  out.id_name, out.common = nil, nil
+  set_query(out, 4)
+  local call, err = at_level(4, pcall(handle.prepare, handle, out))
+  if not call then return nil, err end
+  return call:plan(common.id_name)
+end
+
+--- A call of a sender that has much in common with others (lua/iflow/sender/request.lua): what that
+-- is, is looked at once. brief: the answer has neither headers nor body. Not with a rotation.
+-- Internal.
+function tenant:send_common(common, msg, brief)
+  local handle = check_open(self, 2)
+  if self.common ~= common then
+    local plan, err = new_plan(handle, common)
+    if not plan then return nil, err end
+    self.common, self.plan = common, plan
+  end
+  return self.plan:send(msg.body, msg.id, msg.content_type, brief)
+end
+
 --- A call with options that tenant:call has looked at. Internal; for lua/iflow/rotation.lua.
 function tenant:perform(out)
   local handle = check_open(self, 2)

@@ -4,6 +4,17 @@
 
 #include "iflow.h"
 
+/* No error. It writes what tells so, not the two texts, which are a kilobyte: for errors that are made
+ * ready at every message. */
+static inline void ifl_error_clear(iflow_error *err)
+{
+  err->code = IFLOW_OK;
+  err->native = err->status = 0;
+  err->retryable = false;
+  err->retry_after_ms = -1;
+  err->message[0] = err->hint[0] = '\0';
+}
+
 /* Fills *err (when not NULL) with code, its default retryable flag and the formatted message;
  * native, status and hint are reset. Control characters in the text become '?', so that a peer's
  * bytes cannot forge log lines. Always returns code, for: return ifl_fail(err, …). */

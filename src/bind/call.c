@@ -5,6 +5,9 @@
  *     connect_timeout =, timeout =, stall_timeout =, queue_timeout = }
  *   local answer, err = call:perform()   -- waits; once
  *   answer: { status, headers, body, message_id, outcome = "delivered", saved, repairs }
+ *   local plan, err = call:plan(id_name) -- instead, of one without a body: for any number of calls
+ *   local answer, err = plan:send(body, id, content_type, brief) -- waits; content_type and the field
+ *     id_name are added where the plan has none; brief: an answer without headers and body
  *   err also has: outcome, status, headers, body (64 KiB), message_id, repairs, cause
  *
  * A body function is an iterator of pieces; one whose first result is a function again makes a fresh
@@ -26,24 +29,30 @@
 #include <unistd.h>
 
 #define CALL         "iflow.call"
+#define PLAN         "iflow.call_plan"
 #define ERROR_BODY   (64 * 1024)
 #define EXPECT_MAX   32
 #define MAX_BODY_MAX ((lua_Integer)1 << 31)
 
 /* User values of a call: what it borrows. */
 enum { UV_TENANT = 1, UV_OPTIONS, UV_BODY, UV_ITERATOR, UV_PIECE, UV_FAILURE };
+/* … and of a plan. */
+enum { UV_ID_NAME = 2 };
 
 struct op {
   struct ifl_wait wait;
   ifl_call *call;
+  ifl_call_plan *plan;       /* a reference; NULL until the call begins, if it is the only one */
   struct ifl_call_opts opts; /* its strings are those of UV_OPTIONS */
   struct ifl_headers headers;
+  struct ifl_call_own own;
   int expect[EXPECT_MAX];
   int body_fd, save_fd;   /* 0: none (never a standard stream of ours) */
   char *save_path, *part; /* the answer is written to part, then renamed; NULL: written in place */
   bool has_piece;         /* the first piece waits in UV_PIECE */
   bool pause;             /* the iterator gave an empty piece: others first */
   bool performed, rewound, done;
+  bool brief;  /* nobody looks at fields and body of an answer */
   bool failed; /* the script's iterator gave an error, which is in UV_FAILURE */
 };
 
@@ -140,10 +149,20 @@ static void set_outcome(lua_State *L, const struct op *op)
   lua_setfield(L, -2, "outcome");
 }
 
-static void set_answer(lua_State *L, const struct op *op, size_t max)
+static void set_content(lua_State *L, const struct op *op, size_t max)
 {
   const struct ifl_headers *headers = ifl_call_headers(op->call);
   const struct ifl_buf *body = ifl_call_body(op->call);
+  if (headers == NULL) return;
+  ifl_pushheaders(L, headers);
+  lua_setfield(L, -2, "headers");
+  if (body == NULL) return;
+  lua_pushlstring(L, body->len > 0 ? body->data : "", body->len < max ? body->len : max);
+  lua_setfield(L, -2, "body");
+}
+
+static void set_answer(lua_State *L, const struct op *op)
+{
   set_outcome(L, op);
   lua_pushinteger(L, ifl_call_repairs(op->call));
   lua_setfield(L, -2, "repairs");
@@ -155,19 +174,14 @@ static void set_answer(lua_State *L, const struct op *op, size_t max)
     lua_pushinteger(L, ifl_call_status(op->call));
     lua_setfield(L, -2, "status");
   }
-  if (headers == NULL) return;
-  ifl_pushheaders(L, headers);
-  lua_setfield(L, -2, "headers");
-  if (body == NULL) return;
-  lua_pushlstring(L, body->len > 0 ? body->data : "", body->len < max ? body->len : max);
-  lua_setfield(L, -2, "body");
 }
 
 static int push_failure(lua_State *L, const struct op *op, const iflow_error *err)
 {
   lua_pushnil(L);
   ifl_pusherrortable(L, err);
-  set_answer(L, op, ERROR_BODY);
+  set_answer(L, op);
+  set_content(L, op, ERROR_BODY);
   if (ifl_call_cause(op->call) != NULL) {
     ifl_pusherrortable(L, ifl_call_cause(op->call));
     lua_setfield(L, -2, "cause");
@@ -196,15 +210,16 @@ static int push_body_failure(lua_State *L, const struct op *op)
 
 static int push_end(lua_State *L, struct op *op)
 {
-  iflow_error err = { 0 };
+  iflow_error err;
   if (op->failed) return push_body_failure(L, op);
   if (ifl_call_error(op->call) != NULL) return push_failure(L, op, ifl_call_error(op->call));
   int status = ifl_call_status(op->call);
   bool saved = op->save_fd != 0 && status >= 200 && status < 300;
   if (saved && keep_saved(op, &err) < 0)
     return push_failure(L, op, &err); /* delivered all the same, which the outcome says */
-  lua_createtable(L, 0, 8);
-  set_answer(L, op, SIZE_MAX);
+  lua_createtable(L, 0, op->brief ? 4 : 8);
+  set_answer(L, op);
+  if (!op->brief) set_content(L, op, SIZE_MAX);
   if (saved) {
     lua_pushinteger(L, ifl_call_saved(op->call));
     lua_setfield(L, -2, "saved");
@@ -324,7 +339,7 @@ static int step(lua_State *L, struct op *op)
 static void sort_out_body(lua_State *L, struct op *op)
 {
   if (lua_type(L, -2) == LUA_TFUNCTION) {
-    op->opts.body_repeatable = true;
+    op->own.body_repeatable = true;
     lua_pop(L, 1);
   } else {
     take_piece(L, op);
@@ -335,12 +350,15 @@ static void sort_out_body(lua_State *L, struct op *op)
 
 static int start(lua_State *L, struct op *op)
 {
-  iflow_error err = { 0 };
+  iflow_error err;
   if (op->failed) return push_end(L, op);
   lua_getiuservalue(L, 1, UV_TENANT);
   ifl_tenant *t = ifl_checktenant(L, -1);
   ifl_wait_begin(L, &op->wait); /* raises outside a task, before anything is sent */
-  if (ifl_call_start(&op->call, t, &op->opts, on_done, op, &err) < 0) return ifl_pusherror(L, &err);
+  if (op->plan == NULL && ifl_call_plan_new(&op->plan, t, &op->opts, &err) < 0)
+    return ifl_pusherror(L, &err);
+  if (ifl_call_start(&op->call, op->plan, &op->own, on_done, op, &err) < 0)
+    return ifl_pusherror(L, &err);
   lua_settop(L, 1);
   return ifl_await(L, &op->wait, (lua_KContext)op, step_k);
 }
@@ -359,7 +377,7 @@ static int m_perform(lua_State *L)
   lua_settop(L, 1);
   op->performed = true;
   lua_toclose(L, 1); /* a cancelled call ends at once, not when the collector comes by */
-  if (op->opts.body.kind != IFL_BODY_STREAM) return start(L, op);
+  if (op->own.body.kind != IFL_BODY_STREAM) return start(L, op);
   lua_getiuservalue(L, 1, UV_BODY);
   lua_callk(L, 0, 2, (lua_KContext)op, first_k);
   return first_k(L, LUA_OK, (lua_KContext)op);
@@ -410,18 +428,18 @@ static void read_plain(lua_State *L, struct ifl_call_opts *o)
   o->queue_timeout_ms = ifl_optduration(L, 2, "queue_timeout", 0);
 }
 
-static void read_body(lua_State *L, struct ifl_call_opts *o)
+static void read_body(lua_State *L, struct ifl_call_own *own)
 {
   switch (lua_getfield(L, 2, "body")) {
   case LUA_TNIL: break;
   case LUA_TSTRING:
-    o->body.kind = IFL_BODY_BYTES;
-    o->body.data = lua_tolstring(L, -1, &o->body.len);
+    own->body.kind = IFL_BODY_BYTES;
+    own->body.data = lua_tolstring(L, -1, &own->body.len);
     break;
   case LUA_TFUNCTION:
-    o->body.kind = IFL_BODY_STREAM;
-    o->body.want = on_want;
-    o->rewind = on_rewind;
+    own->body.kind = IFL_BODY_STREAM;
+    own->body.want = on_want;
+    own->rewind = on_rewind;
     break;
   default:
     ifl_raise(L, "option 'body' must be a string or a function, got %s", luaL_typename(L, -1));
@@ -443,10 +461,19 @@ static int open_files(lua_State *L, struct op *op, iflow_error *err)
   const char *file = ifl_optstring(L, 2, "body_file", NULL);
   const char *save = ifl_optstring(L, 2, "save", NULL);
   int rc = 0;
-  if (file != NULL) rc = open_body(op, &op->opts.body, file, err);
+  if (file != NULL) rc = open_body(op, &op->own.body, file, err);
   if (rc == 0 && save != NULL) rc = open_save(op, save, err);
-  if (op->save_fd != 0) op->opts.save_fd = op->save_fd;
+  if (op->save_fd != 0) op->own.save_fd = op->save_fd;
   return rc;
+}
+
+static struct op *new_op(lua_State *L)
+{
+  struct op *op = ifl_newud(L, sizeof *op, CALL, UV_FAILURE);
+  ifl_headers_init(&op->headers);
+  ifl_call_opts_init(&op->opts);
+  ifl_call_own_init(&op->own);
+  return op;
 }
 
 int ifl_tenant_prepare(lua_State *L)
@@ -456,20 +483,18 @@ int ifl_tenant_prepare(lua_State *L)
     "body_file", "max_body",        "expect",        "auth",          "csrf", "idempotent",
     "timeout",   "connect_timeout", "stall_timeout", "queue_timeout", NULL
   };
-  iflow_error err = { 0 };
+  iflow_error err;
   ifl_checktenant(L, 1);
   ifl_checkkeys(L, 2, keys);
   lua_settop(L, 2);
-  struct op *op = ifl_newud(L, sizeof *op, CALL, UV_FAILURE);
-  ifl_headers_init(&op->headers);
-  ifl_call_opts_init(&op->opts);
+  struct op *op = new_op(L);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 3, UV_TENANT);
   lua_pushvalue(L, 2);
   lua_setiuservalue(L, 3, UV_OPTIONS);
   read_plain(L, &op->opts);
   read_expect(L, op);
-  read_body(L, &op->opts);
+  read_body(L, &op->own);
   if (read_headers(L, op, &err) < 0 || open_files(L, op, &err) < 0) return ifl_pusherror(L, &err);
   return 1;
 }
@@ -479,7 +504,10 @@ static int op_gc(lua_State *L) /* __gc and __close */
   struct op *op = luaL_checkudata(L, 1, CALL);
   ifl_call_free(op->call); /* no callback can run after this */
   op->call = NULL;
+  ifl_call_plan_unref(op->plan);
+  op->plan = NULL;
   ifl_headers_done(&op->headers);
+  ifl_headers_done(&op->own.headers);
   if (op->body_fd > 0) close(op->body_fd);
   if (op->save_fd > 0) close(op->save_fd);
   if (op->part != NULL) unlink(op->part);
@@ -490,9 +518,83 @@ static int op_gc(lua_State *L) /* __gc and __close */
   return 0;
 }
 
+/* ---- many calls of one kind ------------------------------------------------------------------ */
+
+struct plan {
+  ifl_call_plan *plan;
+  const char *id_name; /* the field that carries the message's id, or NULL; UV_ID_NAME pins it */
+  bool wants_type;     /* the fields have no Content-Type: a message may bring its own */
+};
+
+static int m_plan(lua_State *L)
+{
+  struct op *op = luaL_checkudata(L, 1, CALL);
+  iflow_error err;
+  luaL_argcheck(L, !op->performed && op->own.body.kind == IFL_BODY_NONE && op->save_fd == 0, 1,
+                "a plan has neither body nor file, and is not performed");
+  const char *id_name = luaL_optstring(L, 2, NULL);
+  lua_settop(L, 2);
+  struct plan *p = ifl_newud(L, sizeof *p, PLAN, UV_ID_NAME);
+  lua_getiuservalue(L, 1, UV_TENANT);
+  ifl_tenant *t = ifl_checktenant(L, -1);
+  lua_setiuservalue(L, 3, UV_TENANT);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 3, UV_ID_NAME);
+  if (id_name != NULL && ifl_headers_get(&op->headers, id_name) == NULL) p->id_name = id_name;
+  p->wants_type = ifl_headers_get(&op->headers, "Content-Type") == NULL;
+  if (ifl_call_plan_new(&p->plan, t, &op->opts, &err) < 0) return ifl_pusherror(L, &err);
+  return 1;
+}
+
+/* Adds the text at idx, if there is one. */
+static int add_text(lua_State *L, int idx, struct ifl_headers *h, const char *name,
+                    iflow_error *err)
+{
+  size_t n;
+  if (name == NULL || lua_isnil(L, idx)) return 0;
+  const char *text = luaL_checklstring(L, idx, &n);
+  return ifl_headers_add(h, name, strlen(name), text, n, err);
+}
+
+/* plan, body, id, content type, brief */
+static int plan_send(lua_State *L)
+{
+  struct plan *p = luaL_checkudata(L, 1, PLAN);
+  iflow_error err;
+  luaL_checktype(L, 2, LUA_TSTRING);
+  lua_settop(L, 5);
+  struct op *op = new_op(L);
+  op->own.body.kind = IFL_BODY_BYTES;
+  op->own.body.data = lua_tolstring(L, 2, &op->own.body.len);
+  op->brief = lua_toboolean(L, 5);
+  op->plan = ifl_call_plan_ref(p->plan);
+  if (add_text(L, 4, &op->own.headers, p->wants_type ? "Content-Type" : NULL, &err) < 0 ||
+      add_text(L, 3, &op->own.headers, p->id_name, &err) < 0)
+    return ifl_pusherror(L, &err);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 6, UV_BODY);
+  lua_getiuservalue(L, 1, UV_TENANT);
+  lua_setiuservalue(L, 6, UV_TENANT);
+  lua_replace(L, 1);
+  return m_perform(L);
+}
+
+static int plan_gc(lua_State *L)
+{
+  struct plan *p = luaL_checkudata(L, 1, PLAN);
+  ifl_call_plan_unref(p->plan);
+  p->plan = NULL;
+  return 0;
+}
+
 void ifl_call_classes(lua_State *L)
 {
-  static const luaL_Reg methods[] = { { "perform", m_perform }, { NULL, NULL } };
+  static const luaL_Reg methods[] = { { "perform", m_perform },
+                                      { "plan", m_plan },
+                                      { NULL, NULL } };
   static const luaL_Reg meta[] = { { "__gc", op_gc }, { "__close", op_gc }, { NULL, NULL } };
+  static const luaL_Reg plan_methods[] = { { "send", plan_send }, { NULL, NULL } };
+  static const luaL_Reg plan_meta[] = { { "__gc", plan_gc }, { NULL, NULL } };
   ifl_newclass(L, CALL, methods, meta);
+  ifl_newclass(L, PLAN, plan_methods, plan_meta);
 }

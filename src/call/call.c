@@ -31,11 +31,12 @@ static const iflow_error no_memory = {
   .code = IFLOW_ENOMEM, .retryable = true, .retry_after_ms = -1, .message = "out of memory"
 };
 
-static const iflow_error *keep(const iflow_error *err)
+static const iflow_error *keep(const iflow_error *err, const ifl_credential *credential)
 {
   iflow_error *kept = malloc(sizeof *kept);
   if (kept == NULL) return &no_memory;
   *kept = *err;
+  ifl_credential_advise(kept, credential);
   return kept;
 }
 
@@ -46,12 +47,10 @@ static void drop(const iflow_error *err)
 
 static void finish(ifl_call *c, const struct ifl_verdict *v)
 {
-  iflow_error err = v->err;
-  ifl_credential_advise(&err, c->tenant->credential);
   c->outcome = v->outcome;
   memcpy(c->message_id, v->message_id, sizeof c->message_id);
-  if (err.code != 0) c->err = keep(&err);
-  if (v->cause.code != 0) c->cause = keep(&v->cause);
+  if (v->err.code != 0) c->err = keep(&v->err, c->plan->tenant->credential);
+  if (v->cause.code != 0) c->cause = keep(&v->cause, NULL);
   c->ended = true;
   ifl_loop_op_end(c->loop);
   ifl_soon(c->loop, &c->soon, tell, c);
@@ -60,7 +59,9 @@ static void finish(ifl_call *c, const struct ifl_verdict *v)
 /* For errors before anything of the message was sent. */
 static void finish_unsent(ifl_call *c, const iflow_error *err)
 {
-  struct ifl_verdict v = { .outcome = err->retryable ? IFL_RETRYABLE : IFL_REJECTED, .err = *err };
+  struct ifl_verdict v;
+  ifl_verdict_init(&v, err->retryable ? IFL_RETRYABLE : IFL_REJECTED);
+  v.err = *err;
   finish(c, &v);
 }
 
@@ -68,37 +69,47 @@ static void finish_unsent(ifl_call *c, const iflow_error *err)
 
 static bool body_is_once(const ifl_call *c)
 {
-  return c->opts.body.kind == IFL_BODY_STREAM && !c->opts.body_repeatable;
+  return c->own.body.kind == IFL_BODY_STREAM && !c->own.body_repeatable;
 }
 
 static void on_want(void *payload)
 {
   ifl_call *c = payload;
   c->wants = true;
-  c->opts.body.want(c->payload);
+  c->own.body.want(c->payload);
 }
 
 static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken);
 
+static int start_exchange(ifl_call *c, struct ifl_request *r, iflow_error *err)
+{
+  const ifl_call_plan *p = c->plan;
+  r->method = p->method;
+  r->headers = &p->headers;
+  r->more[0] = &c->own.headers;
+  r->body = c->own.body;
+  if (r->body.kind == IFL_BODY_STREAM) r->body.want = on_want;
+  r->expect_continue = body_is_once(c);
+  r->idempotent = p->opts.idempotent;
+  if (p->opts.max_body > 0) r->max_body = p->opts.max_body;
+  r->save_fd = c->own.save_fd;
+  if (p->session != NULL) c->generation = ifl_csrf_generation(p->session);
+  return ifl_exchange_start(&c->exchange, p->tenant->client, r, on_answer, c, err);
+}
+
 static void send_request(ifl_call *c)
 {
   struct ifl_request r;
-  struct ifl_headers headers;
-  iflow_error err = { 0 };
-  ifl_call_fill_request(&r, c);
-  ifl_headers_init(&headers);
-  int rc = ifl_call_headers_to_send(&headers, c, &err);
-  r.method = c->method;
-  r.headers = &headers;
-  r.body = c->opts.body;
-  if (r.body.kind == IFL_BODY_STREAM) r.body.want = on_want;
-  r.expect_continue = body_is_once(c);
-  r.idempotent = c->opts.idempotent;
-  if (c->opts.max_body > 0) r.max_body = c->opts.max_body;
-  r.save_fd = c->opts.save_fd;
-  if (c->session != NULL) c->generation = ifl_csrf_generation(c->session);
-  if (rc == 0) rc = ifl_exchange_start(&c->exchange, c->tenant->client, &r, on_answer, c, &err);
-  ifl_headers_done(&headers);
+  struct ifl_buf room = IFL_BUF_INIT(IFL_AUTHORIZATION_MAX);
+  struct ifl_headers session;
+  iflow_error err;
+  ifl_headers_init(&session);
+  int rc = ifl_call_fill_request(&r, &room, c, &err);
+  if (rc == 0) rc = ifl_call_add_session(&session, c, &err);
+  r.more[1] = &session;
+  if (rc == 0) rc = start_exchange(c, &r, &err);
+  ifl_headers_done(&session);
+  ifl_buf_wipe(&room);
   if (rc < 0) finish_unsent(c, &err);
 }
 
@@ -120,12 +131,13 @@ static const char *roles_of(char out[ROLES_MAX], const ifl_call *c)
 static void ending_of(struct ifl_ending *end, const ifl_call *c, const iflow_error *broken)
 {
   struct ifl_buf *body = ifl_exchange_body(c->exchange);
-  *end = (struct ifl_ending) { .method = c->method,
-                               .url = &c->url,
-                               .auth = c->opts.auth,
-                               .idempotent = c->opts.idempotent,
-                               .expect = c->expect,
-                               .expect_count = c->opts.expect_count,
+  const ifl_call_plan *p = c->plan;
+  *end = (struct ifl_ending) { .method = p->method,
+                               .url = &p->url,
+                               .auth = p->opts.auth,
+                               .idempotent = p->opts.idempotent,
+                               .expect = p->expect,
+                               .expect_count = p->opts.expect_count,
                                .status = ifl_exchange_status(c->exchange),
                                .headers = ifl_exchange_headers(c->exchange),
                                .broken = broken,
@@ -136,7 +148,8 @@ static void ending_of(struct ifl_ending *end, const ifl_call *c, const iflow_err
 static bool may_repair(const ifl_call *c, enum ifl_repair repair)
 {
   if (repair == IFL_REPAIR_NONE || c->repaired[repair]) return false;
-  return repair != IFL_REPAIR_CSRF || (c->session != NULL && c->opts.csrf != IFL_CSRF_NEVER);
+  return repair != IFL_REPAIR_CSRF ||
+         (c->plan->session != NULL && c->plan->opts.csrf != IFL_CSRF_NEVER);
 }
 
 /* Marks what the next way through advance() has to get again. */
@@ -146,7 +159,7 @@ static void begin_repair(ifl_call *c, enum ifl_repair repair)
   if (repair == IFL_REPAIR_CSRF) {
     c->csrf_required = true;
   } else if (c->access != NULL) {
-    ifl_token_invalidate(c->tenant->tokens, c->access);
+    ifl_token_invalidate(c->plan->tenant->tokens, c->access);
     ifl_secret_unref(c->access);
     c->access = NULL;
   }
@@ -154,7 +167,8 @@ static void begin_repair(ifl_call *c, enum ifl_repair repair)
 
 static void finish_not_repeatable(ifl_call *c, const struct ifl_ending *end)
 {
-  struct ifl_verdict v = { .outcome = IFL_RETRYABLE };
+  struct ifl_verdict v;
+  ifl_verdict_init(&v, IFL_RETRYABLE);
   ifl_fail(
       &v.err, IFLOW_EBODYONCE,
       "%s %s%.*s answered %d, which can be repaired, but bytes of the body's iterator were taken",
@@ -179,13 +193,13 @@ static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken)
   struct ifl_ending end;
   ending_of(&end, c, broken);
   enum ifl_repair repair = ifl_repair_wanted(&end);
-  if (c->session != NULL && broken == NULL)
-    ifl_csrf_answered(c->session, c->generation, repair == IFL_REPAIR_CSRF, end.headers);
+  if (c->plan->session != NULL && broken == NULL)
+    ifl_csrf_answered(c->plan->session, c->generation, repair == IFL_REPAIR_CSRF, end.headers);
   if (!may_repair(c, repair)) {
     judge(c, &end);
     return;
   }
-  bool taken = c->opts.body.kind == IFL_BODY_STREAM && ifl_exchange_body_used(x);
+  bool taken = c->own.body.kind == IFL_BODY_STREAM && ifl_exchange_body_used(x);
   begin_repair(c, repair); /* also when this call cannot go on: the next one profits */
   if (taken && body_is_once(c)) {
     finish_not_repeatable(c, &end);
@@ -194,7 +208,7 @@ static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken)
   c->exchange = NULL;
   c->wants = false;
   ifl_exchange_free(x);
-  if (taken) c->opts.rewind(c->payload);
+  if (taken) c->own.rewind(c->payload);
   advance(c);
 }
 
@@ -218,12 +232,12 @@ static bool have_token(ifl_call *c)
 {
   struct ifl_token tok;
   iflow_error err = { 0 };
-  if (c->opts.auth != IFL_AUTH_TOKEN || c->access != NULL) return true;
-  if (ifl_token_peek(c->tenant->tokens, &tok) > 0) {
+  if (c->plan->opts.auth != IFL_AUTH_TOKEN || c->access != NULL) return true;
+  if (ifl_token_peek(c->plan->tenant->tokens, &tok) > 0) {
     c->access = ifl_secret_ref((ifl_secret *)(uintptr_t)tok.access);
     return true;
   }
-  if (ifl_token_get(&c->token_wait, c->tenant->tokens, on_token, c, &err) < 0)
+  if (ifl_token_get(&c->token_wait, c->plan->tenant->tokens, on_token, c, &err) < 0)
     finish_unsent(c, &err);
   return false;
 }
@@ -238,37 +252,41 @@ static void on_csrf(void *payload, const struct ifl_verdict *failed, enum ifl_re
     advance(c);
   } else if (failed != NULL) {
     finish(c, failed);
-  } else if (c->csrf_required && ifl_csrf_state_of(c->session) == IFL_CSRF_OPEN) {
+  } else if (c->csrf_required && ifl_csrf_state_of(c->plan->session) == IFL_CSRF_OPEN) {
     iflow_error err = { 0 };
     ifl_fail(&err, IFLOW_ECSRF, "%s%.*s asks for a CSRF token, but gives none to a GET",
-             c->url.authority, (int)strcspn(c->url.target, "?"), c->url.target);
+             c->plan->url.authority, (int)strcspn(c->plan->url.target, "?"), c->plan->url.target);
     finish_unsent(c, &err);
   } else {
     advance(c);
   }
 }
 
+static int fetch_csrf(ifl_call *c, iflow_error *err)
+{
+  struct ifl_buf room = IFL_BUF_INIT(IFL_AUTHORIZATION_MAX);
+  char roles[ROLES_MAX];
+  struct ifl_request like;
+  int rc = ifl_call_fill_request(&like, &room, c, err);
+  struct ifl_csrf_request r = { .like = &like,
+                                .auth = c->plan->opts.auth,
+                                .roles = roles_of(roles, c) };
+  if (rc == 0)
+    rc = ifl_csrf_fetch(&c->csrf_wait, c->plan->session, c->plan->tenant->client, c->loop, &r,
+                        on_csrf, c, err);
+  ifl_buf_wipe(&room);
+  return rc;
+}
+
 /* True when the session is as it has to be; otherwise a handshake goes on, or the call has ended. */
 static bool have_csrf(ifl_call *c)
 {
-  struct ifl_buf auth = IFL_BUF_INIT(IFL_AUTHORIZATION_MAX);
-  char roles[ROLES_MAX];
-  struct ifl_request like;
-  iflow_error err = { 0 };
-  if (c->session == NULL || c->opts.csrf == IFL_CSRF_NEVER) return true;
-  if (ifl_csrf_state_of(c->session) != IFL_CSRF_UNKNOWN) return true;
-  if (!c->csrf_required && c->opts.csrf != IFL_CSRF_ALWAYS && !body_is_once(c)) return true;
-  ifl_call_fill_request(&like, c);
-  int rc = ifl_call_authorization(&auth, c, &err);
-  struct ifl_csrf_request r = { .like = &like,
-                                .authorization = auth.len > 0 ? auth.data : NULL,
-                                .auth = c->opts.auth,
-                                .roles = roles_of(roles, c) };
-  if (rc == 0)
-    rc =
-        ifl_csrf_fetch(&c->csrf_wait, c->session, c->tenant->client, c->loop, &r, on_csrf, c, &err);
-  ifl_buf_wipe(&auth);
-  if (rc < 0) finish_unsent(c, &err);
+  const ifl_call_plan *p = c->plan;
+  iflow_error err;
+  if (p->session == NULL || p->opts.csrf == IFL_CSRF_NEVER) return true;
+  if (ifl_csrf_state_of(p->session) != IFL_CSRF_UNKNOWN) return true;
+  if (!c->csrf_required && p->opts.csrf != IFL_CSRF_ALWAYS && !body_is_once(c)) return true;
+  if (fetch_csrf(c, &err) < 0) finish_unsent(c, &err);
   return false;
 }
 
@@ -279,47 +297,24 @@ static void advance(ifl_call *c)
 
 /* ---- the start ------------------------------------------------------------------------------- */
 
-void ifl_call_opts_init(struct ifl_call_opts *o)
+void ifl_call_own_init(struct ifl_call_own *own)
 {
-  *o = (struct ifl_call_opts) { .method = "POST", .save_fd = -1 };
+  *own = (struct ifl_call_own) { .save_fd = -1 };
+  ifl_headers_init(&own->headers);
 }
 
-static int check_credential(const ifl_tenant *t, enum ifl_auth auth, iflow_error *err)
-{
-  if (auth == IFL_AUTH_CERTIFICATE && t->credential == NULL)
-    return ifl_fail(err, IFLOW_ECERTNONE,
-                    "the call is to present a certificate, but the tenant of "
-                    "%.200s has none",
-                    ifl_service_key_name(t->key));
-  if (auth == IFL_AUTH_BASIC && ifl_service_key_secret(t->key) == NULL)
-    return ifl_fail(err, IFLOW_EINVAL,
-                    "Basic needs a client secret, but %.200s is a key of type '%s'",
-                    ifl_service_key_name(t->key), ifl_service_key_type_name(t->key));
-  return 0;
-}
-
-int ifl_call_start(ifl_call **out, ifl_tenant *tenant, const struct ifl_call_opts *opts,
+int ifl_call_start(ifl_call **out, ifl_call_plan *plan, struct ifl_call_own *own,
                    void (*done)(void *payload, ifl_call *call, const iflow_error *err),
                    void *payload, iflow_error *err)
 {
-  int rc = check_credential(tenant, opts->auth, err);
-  if (rc < 0) return rc;
   ifl_call *c = calloc(1, sizeof *c);
   if (c == NULL) return ifl_fail_nomem(err);
-  ifl_headers_init(&c->headers);
-  c->tenant = ifl_tenant_ref(tenant);
-  c->loop = tenant->loop;
+  c->plan = ifl_call_plan_ref(plan);
+  c->own = *own;
+  ifl_headers_init(&own->headers);
+  c->loop = plan->tenant->loop;
   c->done = done;
   c->payload = payload;
-  c->ended = true; /* until it has begun */
-  rc = ifl_call_copy_opts(c, opts, err);
-  if (rc == 0 && ifl_call_is_modifying(c))
-    rc = ifl_csrf_open(&c->session, &tenant->csrfs, opts->auth, &c->url, err);
-  if (rc < 0) {
-    ifl_call_free(c);
-    return rc;
-  }
-  c->ended = false;
   ifl_loop_op_begin(c->loop);
   *out = c;
   advance(c);
@@ -334,16 +329,11 @@ void ifl_call_free(ifl_call *c)
   ifl_token_wait_free(c->token_wait);
   ifl_csrf_wait_free(c->csrf_wait);
   ifl_exchange_free(c->exchange);
-  ifl_csrf_unref(c->session);
   ifl_secret_unref(c->access);
-  ifl_headers_done(&c->headers);
-  ifl_url_done(&c->url);
-  ifl_wipe_free(c->own_cookie);
+  ifl_headers_done(&c->own.headers);
   drop(c->err);
   drop(c->cause);
-  free(c->method);
-  free(c->expect);
-  ifl_tenant_unref(c->tenant);
+  ifl_call_plan_unref(c->plan);
   free(c);
 }
 

@@ -9,31 +9,47 @@ enum ifl_auth { IFL_AUTH_TOKEN, IFL_AUTH_CERTIFICATE, IFL_AUTH_BASIC };
 enum ifl_outcome { IFL_DELIVERED, IFL_REJECTED, IFL_RETRYABLE, IFL_IN_DOUBT };
 enum ifl_csrf { IFL_CSRF_AUTO, IFL_CSRF_ALWAYS, IFL_CSRF_NEVER };
 
+/* What calls of one kind share. */
 struct ifl_call_opts {
   const char *to;                    /* path under the tenant's url, or a full URL */
   const char *query;                 /* already encoded "a=b&c=d", or NULL */
   const char *method;                /* "POST" by default */
   const struct ifl_headers *headers; /* may be NULL */
-  struct ifl_body body;              /* want gets the payload of done */
-  bool body_repeatable;              /* STREAM only: rewind is given */
-  void (*rewind)(void *payload);     /* STREAM: start over, payload of done; called from the loop
-                                    before want */
   enum ifl_auth auth;
   enum ifl_csrf csrf;
   const int *expect; /* further statuses that are answers; expect_count of them */
   size_t expect_count;
   bool idempotent;
   size_t max_body;
-  int save_fd;                                                                /* -1: in memory */
   int64_t connect_timeout_ms, timeout_ms, stall_timeout_ms, queue_timeout_ms; /* 0: the tenant's */
 };
 void ifl_call_opts_init(struct ifl_call_opts *o);
+
+/* The options, looked at and copied, for any number of calls. Counted. */
+typedef struct ifl_call_plan ifl_call_plan;
+/* Errors: IFLOW_EINVAL, IFLOW_EURL, IFLOW_EHEADER, IFLOW_ELIMIT, IFLOW_ECERTNONE, IFLOW_ENOMEM. */
+int ifl_call_plan_new(ifl_call_plan **out, ifl_tenant *tenant, const struct ifl_call_opts *opts,
+                      iflow_error *err);
+ifl_call_plan *ifl_call_plan_ref(ifl_call_plan *plan);
+void ifl_call_plan_unref(ifl_call_plan *plan);
+
+/* What one call adds. */
+struct ifl_call_own {
+  struct ifl_body body;          /* want gets the payload of done */
+  bool body_repeatable;          /* STREAM only: rewind is given */
+  void (*rewind)(void *payload); /* STREAM: start over, payload of done; called from the loop
+                                    before want */
+  struct ifl_headers headers;    /* further fields, none that is about authentication or cookies;
+                                    moved into the call when it has begun, otherwise the caller's */
+  int save_fd;                   /* -1: in memory */
+};
+void ifl_call_own_init(struct ifl_call_own *own);
 
 typedef struct ifl_call ifl_call;
 
 /* done runs exactly once from the loop. err is NULL for outcome delivered; otherwise it tells why,
  * and the answer, if one came, can still be looked at. */
-int ifl_call_start(ifl_call **out, ifl_tenant *tenant, const struct ifl_call_opts *opts,
+int ifl_call_start(ifl_call **out, ifl_call_plan *plan, struct ifl_call_own *own,
                    void (*done)(void *payload, ifl_call *call, const iflow_error *err),
                    void *payload, iflow_error *err);
 void ifl_call_free(ifl_call *call); /* cancels in any state; done never runs afterwards */

@@ -1,24 +1,31 @@
-/* call_private.h -- the inside of a call: call.c drives it, call_request.c makes what it sends. */
+/* call_private.h -- the inside of a call: call.c drives it, call_plan.c looks at its
+ * options, call_request.c makes what it sends. */
 #ifndef IFL_CALL_CALL_PRIVATE_H
 #define IFL_CALL_CALL_PRIVATE_H
 
 #include "call/tenant_private.h"
 
-struct ifl_call {
-  iflow_loop *loop;
-  ifl_tenant *tenant; /* a reference */
-  struct ifl_call_opts opts;
+struct ifl_call_plan {
+  size_t refs;
+  ifl_tenant *tenant;        /* a reference */
+  struct ifl_call_opts opts; /* without its texts, which are: */
   char *method;
   struct ifl_url url;
   struct ifl_headers headers; /* the user's, but for: */
   char *own_cookie;           /* NULL, or the user's Cookie */
   int *expect;
+  ifl_csrf_session *session; /* NULL: the method changes nothing */
+};
+
+struct ifl_call {
+  iflow_loop *loop;
+  ifl_call_plan *plan; /* a reference */
+  struct ifl_call_own own;
   void (*done)(void *payload, ifl_call *call, const iflow_error *err);
   void *payload;
 
   ifl_token_wait *token_wait;
   ifl_secret *access; /* of auth token: what was sent, or will be */
-  ifl_csrf_session *session;
   ifl_csrf_wait *csrf_wait;
   uint64_t generation; /* of the session, when the request was sent */
   ifl_exchange *exchange;
@@ -33,17 +40,12 @@ struct ifl_call {
   const iflow_error *err, *cause; /* NULL: none. Errors are large, and most calls have none */
 };
 
-/* Copies what the options say into a zeroed call. Errors: IFLOW_EINVAL, IFLOW_EURL, IFLOW_EHEADER,
- * IFLOW_ELIMIT, IFLOW_ENOMEM. */
-int ifl_call_copy_opts(ifl_call *c, const struct ifl_call_opts *o, iflow_error *err);
-/* Where and how, which the CSRF handshake shares; method, headers and body are still missing. */
-void ifl_call_fill_request(struct ifl_request *r, const ifl_call *c);
-/* Adds the value of Authorization; nothing for a direct certificate. The buffer is to be wiped. */
-int ifl_call_authorization(struct ifl_buf *out, const ifl_call *c, iflow_error *err);
 #define IFL_AUTHORIZATION_MAX (128 * 1024)
-/* All fields of the request: credentials, the user's, CSRF session. */
-int ifl_call_headers_to_send(struct ifl_headers *h, const ifl_call *c, iflow_error *err);
-/* Whether a CSRF token may be asked for it. */
-bool ifl_call_is_modifying(const ifl_call *c);
+/* Where, how and by which credentials, which the CSRF handshake shares; method, fields and body are
+ * still missing. room: for credentials that are made; to be wiped when the request has begun. */
+int ifl_call_fill_request(struct ifl_request *r, struct ifl_buf *room, const ifl_call *c,
+                          iflow_error *err);
+/* Adds the fields of the CSRF session, and the user's Cookie with its. */
+int ifl_call_add_session(struct ifl_headers *h, const ifl_call *c, iflow_error *err);
 
 #endif

@@ -287,11 +287,18 @@ static void broken_off(struct ifl_verdict *v, const struct ifl_ending *end)
              end->url->authority, (int)strcspn(end->url->target, "?"), end->url->target);
 }
 
+void ifl_verdict_init(struct ifl_verdict *v, enum ifl_outcome outcome)
+{
+  v->outcome = outcome;
+  v->message_id[0] = '\0';
+  ifl_error_clear(&v->err);
+  ifl_error_clear(&v->cause);
+}
+
 void ifl_judge(struct ifl_verdict *v, const struct ifl_ending *end)
 {
-  memset(v, 0, sizeof *v);
+  ifl_verdict_init(v, IFL_REJECTED);
   ifl_message_id(v->message_id, end);
-  v->outcome = IFL_REJECTED;
   if (end->broken != NULL) broken_off(v, end);
   else if (is_answer(end)) v->outcome = IFL_DELIVERED;
   else if (v->message_id[0] != '\0') from_flow(v, end);

@@ -32,6 +32,8 @@ struct ifl_verdict {
   iflow_error err;                         /* code 0 when delivered */
   iflow_error cause; /* what is behind an err in doubt, code 0: nothing else */
 };
+/* No error yet, no id. Not all of it is written: errors are large. */
+void ifl_verdict_init(struct ifl_verdict *v, enum ifl_outcome outcome);
 void ifl_judge(struct ifl_verdict *out, const struct ifl_ending *end);
 
 enum ifl_repair { IFL_REPAIR_NONE, IFL_REPAIR_TOKEN, IFL_REPAIR_CSRF, IFL_REPAIR_ROLE };

@@ -281,9 +281,6 @@ static int prepare(ifl_csrf_session *c, const struct ifl_csrf_request *r, iflow_
   if (query != NULL) *query = '\0';
   ifl_headers_clear(&c->headers);
   int rc = ifl_headers_add(&c->headers, "X-CSRF-Token", 12, "Fetch", 5, err);
-  if (rc == 0 && r->authorization != NULL)
-    rc = ifl_headers_add(&c->headers, "Authorization", 13, r->authorization,
-                         strlen(r->authorization), err);
   return rc < 0 ? rc : add_cookies(&c->headers, c, &c->url, NULL, err);
 }
 

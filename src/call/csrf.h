@@ -41,10 +41,9 @@ void ifl_csrf_answered(ifl_csrf_session *c, uint64_t generation, bool refused,
                        const struct ifl_headers *answer);
 
 /* The handshake, with the request of the call that needs it: url (the query is left out), identity,
- * trust, proxy, timeouts, and its Authorization. */
+ * trust, proxy, timeouts, Authorization. */
 struct ifl_csrf_request {
   const struct ifl_request *like;
-  const char *authorization; /* NULL: none */
   enum ifl_auth auth;
   const char *roles; /* for the error text, may be NULL */
 };

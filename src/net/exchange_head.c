@@ -21,10 +21,17 @@ static bool is_own(const char *name)
   return false;
 }
 
+/* The blocks of a request's fields: NULL for one that is missing. */
+#define BLOCKS 3
+static const struct ifl_headers *block(const struct ifl_request *r, size_t i)
+{
+  return i == 0 ? r->headers : r->more[i - 1];
+}
+
 static int add_fields(struct ifl_buf *b, const struct ifl_headers *h, iflow_error *err)
 {
   int rc = 0;
-  for (size_t i = 0; rc == 0 && i < h->count; i++) {
+  for (size_t i = 0; rc == 0 && h != NULL && i < h->count; i++) {
     const char *name = ifl_headers_name(h, i), *value = ifl_headers_value(h, i);
     if (is_own(name))
       return ifl_fail(err, IFLOW_EHEADER, "the header field '%s' is set by iflow itself", name);
@@ -36,10 +43,36 @@ static int add_fields(struct ifl_buf *b, const struct ifl_headers *h, iflow_erro
   return rc;
 }
 
-/* A name and its value are kept with a NUL each; here they are followed by ": " and CR LF. */
-static size_t fields_size(const struct ifl_headers *h)
+static int add_authorization(struct ifl_buf *b, const struct ifl_request *r, iflow_error *err)
 {
-  return h != NULL ? h->bytes.len + 2 * h->count : 0;
+  if (r->scheme == NULL) return 0;
+  if (!ifl_http1_is_value(r->credentials, r->credentials_len))
+    return ifl_fail(err, IFLOW_EHEADER,
+                    "the value of the header field 'Authorization' has a line break, a NUL or "
+                    "another control character in it");
+  int rc = ifl_buf_add(b, "Authorization: ", 15, err);
+  if (rc == 0) rc = ifl_buf_adds(b, r->scheme, err);
+  if (rc == 0) rc = ifl_buf_add(b, " ", 1, err);
+  if (rc == 0) rc = ifl_buf_add(b, r->credentials, r->credentials_len, err);
+  return rc < 0 ? rc : ifl_buf_add(b, "\r\n", 2, err);
+}
+
+/* A name and its value are kept with a NUL each; here they are followed by ": " and CR LF. */
+static size_t fields_size(const struct ifl_request *r)
+{
+  size_t n = r->scheme != NULL ? 64 + r->credentials_len : 0;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    const struct ifl_headers *h = block(r, i);
+    if (h != NULL) n += h->bytes.len + 2 * h->count;
+  }
+  return n;
+}
+
+static bool has_user_agent(const struct ifl_request *r)
+{
+  for (size_t i = 0; i < BLOCKS; i++)
+    if (block(r, i) != NULL && ifl_headers_get(block(r, i), "User-Agent") != NULL) return true;
+  return false;
 }
 
 static bool wants_length(const char *method)
@@ -83,17 +116,17 @@ static bool has_body(const struct ifl_request *r)
 int ifl_exchange_write_head(ifl_exchange *x, const struct ifl_request *r, iflow_error *err)
 {
   struct ifl_buf *b = &x->head;
-  const struct ifl_headers *h = r->headers;
   int rc = check_method(r->method, err);
-  if (rc == 0) rc = ifl_buf_reserve(b, 256 + strlen(r->url->target) + fields_size(h), err);
+  if (rc == 0) rc = ifl_buf_reserve(b, 256 + strlen(r->url->target) + fields_size(r), err);
   if (rc == 0) rc = ifl_buf_adds(b, r->method, err);
   if (rc == 0) rc = ifl_buf_add(b, " ", 1, err);
   if (rc == 0) rc = ifl_buf_adds(b, r->url->target, err);
   if (rc == 0) rc = ifl_buf_adds(b, " HTTP/1.1\r\nHost: ", err);
   if (rc == 0) rc = ifl_buf_adds(b, r->url->authority, err);
   if (rc == 0) rc = ifl_buf_adds(b, "\r\n", err);
-  if (rc == 0 && h != NULL) rc = add_fields(b, h, err);
-  if (rc == 0 && (h == NULL || ifl_headers_get(h, "User-Agent") == NULL))
+  if (rc == 0) rc = add_authorization(b, r, err);
+  for (size_t i = 0; rc == 0 && i < BLOCKS; i++) rc = add_fields(b, block(r, i), err);
+  if (rc == 0 && !has_user_agent(r))
     rc = ifl_buf_adds(b, "User-Agent: iflow/" IFLOW_VERSION "\r\n", err);
   if (rc == 0) rc = ifl_buf_adds(b, "Accept-Encoding: gzip, deflate\r\n", err);
   if (rc == 0) rc = add_framing(b, r, err);

@@ -43,9 +43,9 @@ bool ifl_http1_is_token(const char *s, size_t n)
   return n > 0;
 }
 
-/* Tabs and bytes above 0x7f are fine; other control characters could end a line somewhere. Without
- * a way out of the loop, so that the compiler takes 16 bytes at a time: a token has a thousand. */
-static bool is_value(const char *s, size_t n)
+/* Without a way out of the loop, so that the compiler takes 16 bytes at a time: a token has a
+ * thousand. */
+bool ifl_http1_is_value(const char *s, size_t n)
 {
   unsigned char bad = 0;
   for (size_t i = 0; i < n; i++) {
@@ -68,6 +68,14 @@ static int make_room(struct ifl_headers *h, iflow_error *err)
   return 0;
 }
 
+/* A text and its NUL; room was made. */
+static void put(struct ifl_buf *b, const char *s, size_t n)
+{
+  if (n > 0) memcpy(b->data + b->len, s, n);
+  b->data[b->len + n] = '\0';
+  b->len += n + 1;
+}
+
 int ifl_headers_add(struct ifl_headers *h, const char *name, size_t nn, const char *value,
                     size_t vn, iflow_error *err)
 {
@@ -76,7 +84,7 @@ int ifl_headers_add(struct ifl_headers *h, const char *name, size_t nn, const ch
   if (!ifl_http1_is_token(name, nn))
     return ifl_fail(err, IFLOW_EHEADER, "'%.*s' is not allowed as the name of a header field",
                     nn > 60 ? 60 : (int)nn, name);
-  if (!is_value(value, vn))
+  if (!ifl_http1_is_value(value, vn))
     return ifl_fail(err, IFLOW_EHEADER,
                     "the value of the header field '%.*s' has a line break, a NUL or another "
                     "control character in it",
@@ -87,12 +95,10 @@ int ifl_headers_add(struct ifl_headers *h, const char *name, size_t nn, const ch
   rc = ifl_buf_reserve(&h->bytes, nn + vn + 2, err);
   if (rc < 0) return rc;
   h->at[2 * h->count] = (uint32_t)h->bytes.len;
-  (void)ifl_buf_add(&h->bytes, name, nn, NULL);
-  (void)ifl_buf_add(&h->bytes, "", 1, NULL);
-  h->at[2 * h->count + 1] = (uint32_t)h->bytes.len;
-  (void)ifl_buf_add(&h->bytes, value, vn, NULL);
-  (void)ifl_buf_add(&h->bytes, "", 1, NULL);
+  h->at[2 * h->count + 1] = (uint32_t)(h->bytes.len + nn + 1);
   h->count++;
+  put(&h->bytes, name, nn);
+  put(&h->bytes, value, vn);
   return 0;
 }
 
@@ -106,10 +112,17 @@ const char *ifl_headers_value(const struct ifl_headers *h, size_t i)
   return h->bytes.data + h->at[2 * i + 1];
 }
 
+/* Most names differ in the first letter already. */
+static bool is_named(const struct ifl_headers *h, size_t i, const char *name)
+{
+  const char *is = ifl_headers_name(h, i);
+  return (is[0] | 0x20) == (name[0] | 0x20) && strcasecmp(is, name) == 0;
+}
+
 const char *ifl_headers_get(const struct ifl_headers *h, const char *name)
 {
   for (size_t i = 0; i < h->count; i++)
-    if (strcasecmp(ifl_headers_name(h, i), name) == 0) return ifl_headers_value(h, i);
+    if (is_named(h, i, name)) return ifl_headers_value(h, i);
   return NULL;
 }
 
@@ -130,7 +143,6 @@ static bool list_has(const char *list, const char *token)
 bool ifl_headers_has_token(const struct ifl_headers *h, const char *name, const char *token)
 {
   for (size_t i = 0; i < h->count; i++)
-    if (strcasecmp(ifl_headers_name(h, i), name) == 0 && list_has(ifl_headers_value(h, i), token))
-      return true;
+    if (is_named(h, i, name) && list_has(ifl_headers_value(h, i), token)) return true;
   return false;
 }

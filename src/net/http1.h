@@ -73,6 +73,9 @@ bool ifl_http1_started(const ifl_http1 *p);
 size_t ifl_http1_chunk_head(char out[20], size_t n);
 /* Whether s is a token of RFC 9110 (method or field name). */
 bool ifl_http1_is_token(const char *s, size_t n);
+/* Whether s may be the value of a field: tabs and bytes above 0x7f are fine, other control
+ * characters could end a line somewhere. */
+bool ifl_http1_is_value(const char *s, size_t n);
 
 /* The version of llhttp. */
 const char *ifl_http1_library(void);

@@ -77,16 +77,29 @@ end
 
 -- Attempts ------------------------------------------------------------------------------------
 
+local function send(sender, call, msg, flight)
+  local tenant = sender.tenant
+  if call.common and tenant.rotation then
+    local err
+    call, err = delivery.prepare(sender, msg)
+    if not call then return nil, err end
+  end
+  if not call.common then return guarded(tenant.send, tenant, call) end
+  if tenant.common == call then -- looked at before: nothing of the script can raise in it
+    return tenant:send_common(call, msg, flight.brief)
+  end
+  return guarded(tenant.send_common, tenant, call, msg, flight.brief)
+end
+
 -- The call itself; while it is under way, the flight says so. What it raises is the fault of values
 -- that functions of the script gave for this message.
-local function perform(sender, call, flight)
+local function perform(sender, call, msg, flight)
   local ok, failure = sender:open() -- closed since, perhaps
   if not ok then return nil, failure end
   local _ <close> = clock.work()
   flight.calling = true
   local began = core.task.monotonic()
-  local tenant = sender.tenant
-  local answer, err = guarded(tenant.send, tenant, call)
+  local answer, err = send(sender, call, msg, flight)
   metrics.attempted(sender.name, err, began)
   flight.calling = false
   return answer, err
@@ -143,7 +156,7 @@ function delivery.attempt(sender, msg, call, state)
   end
   msg.began, msg.address = core.task.now(), call.to
   trace.put(call, msg)
-  local answer, err = perform(sender, call, state.flight)
+  local answer, err = perform(sender, call, msg, state.flight)
   slot:release()
   if answer then
     gate:fine()
@@ -204,6 +217,13 @@ local function attempts(sender, msg, call, flight)
   end
 end
 
+--- What is to be sent for a message: the call that it shares with others, or one of its own.
+function delivery.call_of(sender, msg)
+  local call = request.common(sender.options, msg)
+  if call then return call end
+  return delivery.prepare(sender, msg)
+end
+
 --- The call that a message becomes (options of tenant:call), or nil and an error that rejects it.
 function delivery.prepare(sender, msg)
   local call, err = guarded(request.of, sender.options, msg)
@@ -214,7 +234,7 @@ function delivery.prepare(sender, msg)
 end
 
 local function in_order(sender, msg, flight)
-  local call, err = delivery.prepare(sender, msg)
+  local call, err = delivery.call_of(sender, msg)
   if not call then return nil, err end
   return attempts(sender, msg, call, flight)
 end

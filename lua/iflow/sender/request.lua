@@ -11,25 +11,6 @@ local function value_of(value, msg)
   return value
 end
 
--- Of the options (a checked definition, which does not change): what goes to a call as it is,
--- and the names of those that are functions of the message. Made once.
-local plans = setmetatable({}, { __mode = "k" })
-
-local function plan_of(options)
-  local plan = plans[options]
-  if plan then return plan end
-  plan = { fixed = {}, asked = {} }
-  for _, name in ipairs { "to", "method", table.unpack(definition.for_call) } do
-    if type(options[name]) == "function" then
-      plan.asked[#plan.asked + 1] = name
-    else
-      plan.fixed[name] = options[name]
-    end
-  end
-  plans[options] = plan
-  return plan
-end
-
 -- A table of values that may be functions; false and nil leave a name out.
 local function values_of(option, values, msg)
   local all, into = value_of(values, msg) or {}, {}
@@ -55,6 +36,48 @@ local function query_of(query, msg)
   query = value_of(query, msg)
   if type(query) == "string" or query == nil then return query end
   return values_of("query", query, msg)
+end
+
+-- Fields that a call looks at, so they cannot be added to what it has looked at.
+local looked_at = { authorization = true, cookie = true, ["x-csrf-token"] = true }
+
+-- The call that is the same for every message but for body, id and content type; nil when a
+-- function of the message has a say.
+local function common_call(options, plan)
+  if #plan.asked > 0 or type(options.headers) == "function" or type(options.query) == "function"
+    or type(options.to) ~= "string" then return nil end
+  for _, values in ipairs { options.headers or {}, options.query or {} } do
+    for _, value in pairs(type(values) == "table" and values or {}) do
+      if type(value) == "function" then return nil end
+    end
+  end
+  local id = options.message_id
+  if id and looked_at[id.header:lower()] then return nil end
+  local call = { headers = values_of("headers", options.headers), query = query_of(options.query),
+    id_name = id and id.header or nil, common = true }
+  for name, value in next, plan.fixed do call[name] = value end
+  return call
+end
+
+-- Of the options (a checked definition, which does not change): what goes to a call as it is,
+-- the names of those that are functions of the message, and the call of messages that bring nothing
+-- of their own. Made once.
+local plans = setmetatable({}, { __mode = "k" })
+
+local function plan_of(options)
+  local plan = plans[options]
+  if plan then return plan end
+  plan = { fixed = {}, asked = {} }
+  for _, name in ipairs { "to", "method", table.unpack(definition.for_call) } do
+    if type(options[name]) == "function" then
+      plan.asked[#plan.asked + 1] = name
+    else
+      plan.fixed[name] = options[name]
+    end
+  end
+  plan.common = common_call(options, plan)
+  plans[options] = plan
+  return plan
 end
 
 -- Whether a header of this name is there, in whatever case.
@@ -104,6 +127,25 @@ local function body_of(msg)
   return nil, errors { code = "transform.invalid",
     message = msg:where() .. " has data, but no bytes to send",
     hint = "end the transforms with one that makes bytes, for example iflow.transform.to_json {}" }
+end
+
+--- For a message that brings a body, an id and a content type, and nothing else of its own: the
+-- call that it shares with the others (for tenant:send_common), which is not to be changed; nil for
+-- other messages. Runs no function of the script.
+function request.common(options, msg)
+  local call = plan_of(options).common
+  if not call or type(msg.body) ~= "string" or next(msg.headers) ~= nil or msg.trace then
+    return nil
+  end
+  local kind = type(msg.content_type)
+  if kind ~= "string" and kind ~= "nil" then return nil end
+  if msg.id == nil and options.message_id then
+    if options.message_id.value then return nil end
+    msg.id = core.crypto.uuid7()
+  elseif msg.id ~= nil and (type(msg.id) ~= "string" or msg.id == "") then
+    return nil
+  end
+  return call
 end
 
 --- The options for tenant:call, or nil, err. Runs functions of the script, which may raise.

@@ -37,13 +37,15 @@ function sending:account(msg, answer, err, at)
 end
 
 function sending:deliver(msg, flight)
+  flight.brief = self.brief
   self:account(msg, delivery.deliver(self.sender, msg, flight))
   self.summary.retried = self.summary.retried + flight.retried
   flight.ended = true
 end
 
 local function new_flight(msg, number)
-  return { msg = msg, number = number or math.huge, retried = 0, calling = false, ended = false }
+  return { msg = msg, number = number or math.huge, retried = 0, calling = false, ended = false,
+    brief = false }
 end
 
 -- What takes the place of a message that has ended, however it did.
@@ -198,6 +200,7 @@ return function(sender, options)
     limit = options.limit, taken = 0, seen = 0,
     window = sender.options.concurrency * WINDOW + (sender.options.confirm and CONFIRMING or 0),
     begun = 0, room = new_waiters(),
+    brief = not (options.each or sender.options.on_delivered), -- nobody looks at an answer
   }, sending)
   self.place = setmetatable({ run = self }, place)
   self.pipeline = transform.pipeline(sender.options.transform,

@@ -124,7 +124,7 @@ return function(pump, flight)
     local answer, err, wait = again(pump, flight)
     if answer or err then return answer, err, wait, false end
   end
-  local call, wrong = delivery.prepare(sender, flight.msg)
+  local call, wrong = delivery.call_of(sender, flight.msg)
   if not call then return nil, wrong end
   local state = state_of(pump, flight, call)
   state.limit = patience(pump, flight)
