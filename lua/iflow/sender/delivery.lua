@@ -13,6 +13,8 @@ local request = require "iflow.sender.request"
 local retry = require "iflow.retry"
 local trace = require "iflow.trace"
 
+local now, monotonic = core.task.now, core.task.monotonic
+
 local delivery = {}
 
 -- Errors --------------------------------------------------------------------------------------
@@ -53,11 +55,9 @@ end
 
 local function destination_of(sender, to)
   local last = sender.last_to -- mostly the same one again
-  if not last or last.to ~= to or last.base ~= sender.tenant_base then
-    last = { to = to, base = sender.tenant_base, address = full_address(sender, to) }
-    sender.last_to = last
-  end
-  local found = destinations.of(last.address, sender.options.breaker)
+  if last and last.to == to and last.base == sender.tenant_base then return last.found end
+  local found = destinations.of(full_address(sender, to), sender.options.breaker)
+  sender.last_to = { to = to, base = sender.tenant_base, found = found }
   sender.kept_at = sender.kept_at % KEPT + 1
   sender.kept[sender.kept_at] = found
   return found
@@ -66,8 +66,10 @@ end
 -- Waits for a free place among the calls in flight at a moment when the endpoint is not paused.
 local function enter(sender, destination, limit)
   while true do
-    local ok, err = destination:wait(limit)
-    if not ok then return nil, err end
+    if destination.open_at then
+      local ok, err = destination:wait(limit)
+      if not ok then return nil, err end
+    end
     local slot = sender.slots:acquire()
     local gate = destination:try()
     if gate then return slot, gate end
@@ -98,7 +100,7 @@ local function perform(sender, call, msg, flight)
   if not ok then return nil, failure end
   local _ <close> = clock.work()
   flight.calling = true
-  local began = core.task.monotonic()
+  local began = monotonic()
   local answer, err = send(sender, call, msg, flight)
   metrics.attempted(sender.name, err, began)
   flight.calling = false
@@ -154,7 +156,7 @@ function delivery.attempt(sender, msg, call, state)
     local ok, err = state.before()
     if not ok then return nil, err end
   end
-  msg.began, msg.address = core.task.now(), call.to
+  msg.began, msg.address = now(), call.to
   trace.put(call, msg)
   local answer, err = perform(sender, call, msg, state.flight)
   slot:release()
@@ -195,8 +197,10 @@ end
 
 -- What the tenant's message log makes of the end of an attempt, where the sender asks it.
 local function proven(sender, msg, state, answer, err, wait)
+  local flight = state.flight
   local was_in_doubt = err and err.outcome == "in_doubt"
-  answer, err = proof.settle(sender, msg, state.flight, answer, err)
+  if flight.rest and (was_in_doubt or answer and sender.options.confirm) then flight:rest() end
+  answer, err = proof.settle(sender, msg, flight, answer, err)
   if not (was_in_doubt and err and err.outcome == "retryable") then return answer, err, wait end
   state.last_error = err
   local reason
@@ -211,6 +215,7 @@ local function attempts(sender, msg, call, flight)
       delivery.attempt(sender, msg, call, state))
     if answer then return answer end
     if not wait then return nil, msg:about(err) end
+    if flight.rest then flight:rest() end
     flight.retried = flight.retried + 1
     log_retry(sender, msg, err, wait)
     clock.sleep(wait)
@@ -262,12 +267,14 @@ end
 --- Delivers a message; waits until it is delivered, rejected, in doubt or given up: answer | nil,
 -- err; err.outcome says which.
 -- flight: { retried = 0 }, a table of its own: counts the repetitions; flight.calling is true while
--- a call is under way, and stays so when that is cancelled.
+-- a call is under way, and stays so when that is cancelled; flight:rest(), optional, is told when
+-- the message begins to wait for something else than its call.
 function delivery.deliver(sender, msg, flight)
   trace.begin(sender.options, msg)
   local key, err = delivery.key_of(sender, msg)
   if err then return nil, err end
   if key == nil then return in_order(sender, msg, flight) end
+  if flight.rest and sender.order:is_taken(key) then flight:rest() end
   local _ <close> = sender.order:enter(key)
   return in_order(sender, msg, flight)
 end

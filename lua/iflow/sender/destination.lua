@@ -38,7 +38,9 @@ end
 -- Remembers an outcome in a ring of the last ones; true when the share of failures is too high.
 function destination:note(failed)
   local breaker = self.breaker
-  if not breaker then return false end
+  if not breaker or not failed and self.failures == 0 and self.seen == breaker.window then
+    return false -- the ring would stay as it is
+  end
   self.next = self.next % breaker.window + 1
   if self.ring[self.next] then self.failures = self.failures - 1 end
   self.seen = math.min(self.seen + 1, breaker.window)

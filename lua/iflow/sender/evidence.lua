@@ -44,6 +44,7 @@ end
 
 --- Remembers a message that was delivered; carried: whether its log is known to have its id.
 function evidence.remember(sender, msg, message_id, carried)
+  if not sender.options.api then return end -- there is no log to be asked
   local address = message_id and evidence.id_of(sender, msg) and address_of(sender, msg)
   if not address then return end
   local known, now = known_of(sender, address), clock.monotonic()

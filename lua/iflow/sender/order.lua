@@ -17,6 +17,9 @@ end
 local order = {}
 order.__index = order
 
+--- Whether a message of this key would have to wait.
+function order:is_taken(key) return self.queues[key] ~= nil end
+
 function order:enter(key)
   local queue = self.queues[key]
   if queue then

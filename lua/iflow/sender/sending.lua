@@ -10,7 +10,8 @@ local new_summary = require "iflow.sender.summary"
 local new_waiters = require "iflow.waiters"
 local transform = require "iflow.transform"
 
-local WINDOW = 8 -- messages that are begun, for each that may be in flight: some wait for a retry
+local WINDOW = 8 -- messages that are begun, for each that may be in flight: the others wait for a
+                 -- retry, or for their turn
 local CONFIRMING = 1024 -- messages more, where they wait for the tenant's log
 
 local sending = {}
@@ -37,40 +38,51 @@ function sending:account(msg, answer, err, at)
 end
 
 function sending:deliver(msg, flight)
-  flight.brief = self.brief
   self:account(msg, delivery.deliver(self.sender, msg, flight))
   self.summary.retried = self.summary.retried + flight.retried
   flight.ended = true
 end
 
-local function new_flight(msg, number)
-  return { msg = msg, number = number or math.huge, retried = 0, calling = false, ended = false,
-    brief = false }
+-- One message on its way, and the place that it takes among those that are begun.
+local flight_class = {}
+flight_class.__index = flight_class
+
+local function new_flight(run, msg)
+  return setmetatable({ run = run, msg = msg, number = run.taken, retried = 0, calling = false,
+    ended = false, brief = run.brief, resting = false }, flight_class)
 end
 
--- What takes the place of a message that has ended, however it did.
-local place = {}
+-- Wakes whoever gives messages. That task runs when those that are ready have run, so once for all
+-- answers that came together.
+local function make_room(run)
+  if not run.room:is_empty() then run.room:wake() end
+end
 
--- Whoever gives messages is woken when half of them have ended, not by each; at once when calls are
--- missing, since the others wait for a retry.
-function place:__close()
+--- It waits for something else than its call: another may use the time.
+function flight_class:rest()
+  if self.resting then return end
+  self.resting = true
+  self.run.active = self.run.active - 1
+  make_room(self.run)
+end
+
+--- It has ended, however it did.
+function flight_class:__close()
   local run = self.run
   run.begun = run.begun - 1
-  if run.room:is_empty() then return end
-  if run.begun <= run.window // 2 or run.sender.slots:available() > 0 or run:is_stopped() then
-    run.room:wake()
-  end
+  if not self.resting then run.active = run.active - 1 end
+  make_room(run)
 end
 
 function sending:work(flight)
-  local _ <close> = self.place
+  local _ <close> = flight
   self:deliver(flight.msg, flight)
   self.children[core.task.current()] = nil
 end
 
 -- Waits until one more may begin.
 local function wait_for_room(self)
-  while self.begun >= self.window do self.room:wait() end
+  while self.active >= self.concurrency or self.begun >= self.window do self.room:wait() end
 end
 
 -- A message whose delivery was cancelled: it is in doubt if a call was under way.
@@ -112,9 +124,9 @@ function sending:__close()
   self.ended, self.finishing = true, true
   for _, flight in ipairs(cancel_children(self)) do interrupted(self, flight) end
   for _, name in ipairs { "entering", "held" } do
-    if self[name] then interrupted(self, new_flight(self[name])) end
+    if self[name] then interrupted(self, new_flight(self, self[name])) end
   end
-  if self.pushed then interrupted(self, new_flight(self.pushed[1]), self.pushed[2]) end
+  if self.pushed then interrupted(self, new_flight(self, self.pushed[1]), self.pushed[2]) end
   self.summary.stopped = self.summary.stopped
     or errors { code = "task.canceled", message = "the sending was interrupted" }
   pcall(self.pipeline.finish, self.pipeline) -- what steps have collected
@@ -146,9 +158,9 @@ function sending:start(msg)
     if self.finishing then return end
     transform.stop()
   end
-  local flight = new_flight(msg, self.taken)
+  local flight = new_flight(self, msg)
   self.children[core.task.spawn(self.work, self, flight)] = flight
-  self.begun = self.begun + 1
+  self.begun, self.active = self.begun + 1, self.active + 1
 end
 
 --- Whether as many messages were taken as there may be.
@@ -181,7 +193,7 @@ function sending:finish()
   local ok, err = xpcall(self.pipeline.finish, same, self.pipeline)
   if not ok and not transform.is_stop(err) then error(err, 0) end
   if self.held then
-    local flight = new_flight(self.held)
+    local flight = new_flight(self, self.held)
     self.held, self.own = nil, flight
     self:deliver(flight.msg, flight)
   end
@@ -199,10 +211,9 @@ return function(sender, options)
     each = options.each, dry = options.dry, holds = options.holds,
     limit = options.limit, taken = 0, seen = 0,
     window = sender.options.concurrency * WINDOW + (sender.options.confirm and CONFIRMING or 0),
-    begun = 0, room = new_waiters(),
+    concurrency = sender.options.concurrency, begun = 0, active = 0, room = new_waiters(),
     brief = not (options.each or sender.options.on_delivered), -- nobody looks at an answer
   }, sending)
-  self.place = setmetatable({ run = self }, place)
   self.pipeline = transform.pipeline(sender.options.transform,
     function(msg) return self:sink(msg) end,
     function(msg, err, at)

@@ -6,6 +6,8 @@
 
 local core = require "iflow.core"
 
+local monotonic = core.task.monotonic
+
 local metrics = {}
 
 --- Upper bounds in seconds; the last bucket, without a bound, is one more.
@@ -62,17 +64,17 @@ end
 
 --- A call was made: how it ended (nil: delivered), and when it began (core.task.monotonic).
 function metrics.attempted(name, err, began)
-  local counts = metrics.sender(name)
+  local counts = metrics.senders[name] or metrics.sender(name)
   local outcome = err and (err.outcome or err.retryable and "retryable" or "rejected")
     or "delivered"
   counts.attempts[outcome] = (counts.attempts[outcome] or 0) + 1
-  observe(counts.calls, core.task.monotonic() - began)
+  observe(counts.calls, monotonic() - began)
 end
 
 --- What became of a message: "delivered", "rejected", "in_doubt", or "retryable" when its retries
 -- are used up.
 function metrics.ended(name, outcome)
-  local messages = metrics.sender(name).messages
+  local messages = (metrics.senders[name] or metrics.sender(name)).messages
   outcome = outcome == "retryable" and "given_up" or outcome
   if messages[outcome] then messages[outcome] = messages[outcome] + 1 end
 end
