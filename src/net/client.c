@@ -21,7 +21,6 @@ int ifl_client_new(ifl_client **out, iflow_loop *loop, const struct ifl_client_o
   if (c->connections > CONNECTIONS_MAX) c->connections = CONNECTIONS_MAX;
   c->idle_ms = opts != NULL && opts->idle_ms > 0 ? opts->idle_ms : IDLE_MS;
   c->sweep.background = true;
-  ifl_buf_init(&c->key, IFL_KEY_MAX);
   c->buffer = malloc(IFL_READ_SIZE);
   int rc = c->buffer == NULL ? ifl_fail_nomem(err) : ifl_dialer_new(&c->dialer, loop, err);
   if (rc < 0) {
@@ -55,7 +54,6 @@ void ifl_client_free(ifl_client *c)
   ifl_client_drop_idle(c, NULL);
   ifl_timer_stop(&c->sweep);
   ifl_dialer_free(c->dialer);
-  ifl_buf_done(&c->key);
   free(c->buffer);
   free(c);
 }

@@ -3,7 +3,6 @@
 #include "net/pool.h"
 
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/error.h"
 #include "net/exchange.h"
 
@@ -15,18 +14,17 @@
 
 struct ifl_pool {
   ifl_client *client;
-  struct ifl_pool *chain; /* same hash */
-  char *key;
-  size_t key_len;
-  uint64_t hash;
-  size_t cap, open; /* open: connecting, in use and idle */
-  size_t users;     /* exchanges that belong to it, and functions that are using it */
+  struct ifl_pool *chain; /* of the same hash */
+  size_t at;              /* its chain */
+  size_t cap, open;       /* open: connecting, in use and idle */
+  size_t users;           /* exchanges that belong to it, and functions that are using it */
   struct ifl_link *newest, *oldest; /* idle */
   ifl_exchange *first, *last;       /* waiting */
   bool serving;
 
   struct ifl_destination to; /* its strings are in the fields below */
   char host[256], authority[272];
+  char *name; /* of the identity, as requests give it */
   char *identity, *cafile, *proxy;
   ifl_secret *proxy_userpwd;
 };
@@ -34,34 +32,46 @@ struct ifl_pool {
 /* ---- finding one ---- */
 
 /* NULL and "" are different things: the environment's proxy, or none. */
-static int add_part(struct ifl_buf *b, const char *s, iflow_error *err)
+static bool same_text(const char *a, const char *b)
 {
-  int rc = ifl_buf_adds(b, s != NULL ? "=" : "-", err);
-  if (rc == 0 && s != NULL) rc = ifl_buf_adds(b, s, err);
-  return rc == 0 ? ifl_buf_add(b, "", 1, err) : rc;
+  return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static int make_key(struct ifl_buf *b, const struct ifl_request *r, iflow_error *err)
+static bool same_secret(const ifl_secret *a, const ifl_secret *b)
 {
-  char origin[320], userpwd[65];
-  const ifl_secret *s = r->proxy_userpwd;
-  snprintf(origin, sizeof origin, "%d %s %d", r->url->tls, r->url->host, r->url->port);
-  if (s != NULL) ifl_sha256_hex(userpwd, ifl_secret_data(s), ifl_secret_len(s));
-  int rc = add_part(b, r->identity != NULL ? r->identity : "", err);
-  if (rc == 0) rc = add_part(b, r->credential != NULL ? r->credential->fingerprint : NULL, err);
-  if (rc == 0) rc = add_part(b, origin, err);
-  if (rc == 0) rc = add_part(b, r->cafile, err);
-  if (rc == 0) rc = add_part(b, r->trust != NULL ? r->trust->fingerprint : NULL, err);
-  if (rc == 0) rc = add_part(b, r->proxy, err);
-  if (rc == 0) rc = add_part(b, s != NULL ? userpwd : NULL, err);
-  return rc;
+  if (a == NULL || b == NULL) return a == b;
+  return ifl_secret_len(a) == ifl_secret_len(b) &&
+         memcmp(ifl_secret_data(a), ifl_secret_data(b), ifl_secret_len(a)) == 0;
 }
 
-static uint64_t hash_of(const char *data, size_t n)
+static const char *name_of(const struct ifl_request *r)
 {
-  uint64_t h = 14695981039346656037u; /* FNV-1a */
-  for (size_t i = 0; i < n; i++) h = (h ^ (unsigned char)data[i]) * 1099511628211u;
+  return r->identity != NULL ? r->identity : "";
+}
+
+static bool fits(const struct ifl_pool *p, const struct ifl_request *r)
+{
+  const ifl_credential *c = p->to.credential;
+  const ifl_trust *t = p->to.trust;
+  return p->to.port == r->url->port && p->to.tls == r->url->tls &&
+         strcmp(p->host, r->url->host) == 0 && strcmp(p->name, name_of(r)) == 0 &&
+         same_text(c != NULL ? c->fingerprint : NULL,
+                   r->credential != NULL ? r->credential->fingerprint : NULL) &&
+         same_text(p->cafile, r->cafile) &&
+         same_text(t != NULL ? t->fingerprint : NULL,
+                   r->trust != NULL ? r->trust->fingerprint : NULL) &&
+         same_text(p->proxy, r->proxy) && same_secret(p->proxy_userpwd, r->proxy_userpwd);
+}
+
+static uint32_t hash_text(uint32_t h, const char *s)
+{
+  for (; *s != '\0'; s++) h = (h ^ (unsigned char)*s) * 16777619u; /* FNV-1a */
   return h;
+}
+
+static size_t chain_of(const struct ifl_request *r)
+{
+  return hash_text(hash_text(2166136261u, r->url->host), name_of(r)) % IFL_POOL_CHAINS;
 }
 
 static bool copy(char **out, const char *s)
@@ -72,7 +82,7 @@ static bool copy(char **out, const char *s)
 
 static void pool_free(struct ifl_pool *p)
 {
-  free(p->key);
+  free(p->name);
   free(p->identity);
   free(p->cafile);
   free(p->proxy);
@@ -86,7 +96,7 @@ static void pool_free(struct ifl_pool *p)
  * caller's word, and a session that is resumed asks no authority whether it is still trusted. */
 static bool copy_identity(struct ifl_pool *p, const struct ifl_request *r)
 {
-  const char *name = r->identity != NULL ? r->identity : "";
+  const char *name = name_of(r);
   const char *fingerprint = r->credential != NULL ? r->credential->fingerprint : "";
   const char *trust = r->trust != NULL ? r->trust->fingerprint : "";
   size_t n = strlen(name) + strlen(fingerprint) + strlen(trust) + 3;
@@ -95,8 +105,7 @@ static bool copy_identity(struct ifl_pool *p, const struct ifl_request *r)
   return p->identity != NULL;
 }
 
-static struct ifl_pool *pool_new(ifl_client *client, const struct ifl_request *r,
-                                 const struct ifl_buf *key)
+static struct ifl_pool *pool_new(ifl_client *client, const struct ifl_request *r)
 {
   struct ifl_pool *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
@@ -106,13 +115,11 @@ static struct ifl_pool *pool_new(ifl_client *client, const struct ifl_request *r
                                               : NULL;
   p->to.credential = ifl_credential_ref(r->credential);
   p->to.trust = ifl_trust_ref(r->trust);
-  p->key = malloc(key->len);
-  if (p->key == NULL || !copy_identity(p, r) || !copy(&p->cafile, r->cafile) ||
+  if (!copy(&p->name, name_of(r)) || !copy_identity(p, r) || !copy(&p->cafile, r->cafile) ||
       !copy(&p->proxy, r->proxy) || (r->proxy_userpwd != NULL && p->proxy_userpwd == NULL)) {
     pool_free(p);
     return NULL;
   }
-  memcpy(p->key, key->data, key->len);
   snprintf(p->host, sizeof p->host, "%s", r->url->host);
   snprintf(p->authority, sizeof p->authority, "%s:%d", r->url->host, r->url->port);
   p->to.identity = p->identity;
@@ -129,22 +136,16 @@ static struct ifl_pool *pool_new(ifl_client *client, const struct ifl_request *r
 int ifl_pool_find(struct ifl_pool **out, ifl_client *client, const struct ifl_request *r,
                   iflow_error *err)
 {
-  ifl_buf_clear(&client->key);
-  int rc = make_key(&client->key, r, err);
-  if (rc < 0) return rc;
-  uint64_t hash = hash_of(client->key.data, client->key.len);
-  struct ifl_pool **chain = &client->chains[hash % IFL_POOL_CHAINS], *p = *chain;
-  while (p != NULL && (p->hash != hash || p->key_len != client->key.len ||
-                       memcmp(p->key, client->key.data, p->key_len) != 0))
-    p = p->chain;
+  size_t at = chain_of(r);
+  struct ifl_pool *p = client->chains[at];
+  while (p != NULL && !fits(p, r)) p = p->chain;
   if (p == NULL) {
-    p = pool_new(client, r, &client->key);
+    p = pool_new(client, r);
     if (p == NULL) return ifl_fail_nomem(err);
-    p->key_len = client->key.len;
-    p->hash = hash;
     p->cap = client->connections;
-    p->chain = *chain;
-    *chain = p;
+    p->at = at;
+    p->chain = client->chains[at];
+    client->chains[at] = p;
   }
   if (r->connections > 0) p->cap = r->connections;
   *out = p;
@@ -154,7 +155,7 @@ int ifl_pool_find(struct ifl_pool **out, ifl_client *client, const struct ifl_re
 void ifl_pool_tidy(struct ifl_pool *p)
 {
   if (p->users > 0 || p->open > 0) return;
-  struct ifl_pool **q = &p->client->chains[p->hash % IFL_POOL_CHAINS];
+  struct ifl_pool **q = &p->client->chains[p->at];
   while (*q != p) q = &(*q)->chain;
   *q = p->chain;
   pool_free(p);

@@ -8,7 +8,6 @@
 
 #define IFL_POOL_CHAINS 256
 #define IFL_WAITING_MAX 100000 /* exchanges that wait in a client */
-#define IFL_KEY_MAX     (16 * 1024)
 #define IFL_IDLE_MAX    512 /* idle connections of a client */
 #define IFL_READ_SIZE   (64 * 1024)
 
@@ -63,7 +62,6 @@ struct ifl_client {
   struct ifl_pool *chains[IFL_POOL_CHAINS];
   struct ifl_client_stats stats;
   struct ifl_timer sweep; /* closes what idled too long */
-  struct ifl_buf key;     /* scratch of ifl_pool_find */
   char *buffer;           /* IFL_READ_SIZE bytes for whoever reads just now */
   void *slot;             /* of the layer above */
 };
