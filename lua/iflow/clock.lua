@@ -9,23 +9,22 @@ local core = require "iflow.core"
 
 local clock = {}
 
+local names = { "now", "monotonic", "sleep", "work" }
 local real = {
   now = core.task.now, monotonic = core.task.monotonic, sleep = core.task.sleep,
   work = function() return nil end,
 }
-local current = real
-
-function clock.now() return current.now() end
-function clock.monotonic() return current.monotonic() end
-function clock.sleep(seconds) return current.sleep(seconds) end
-function clock.work() return current.work() end
+local current
 
 --- Puts another clock (a table of these four functions) in place, nil: the real one. Returns what
--- was there before.
+-- was there before. Nobody may keep one of the functions: they are those of the clock in place.
 function clock.install(other)
   local before = current
   current = other or real
+  for _, name in ipairs(names) do clock[name] = current[name] end
   return before
 end
+
+clock.install(nil)
 
 return clock

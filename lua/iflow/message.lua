@@ -94,12 +94,12 @@ function module.is(value) return getmetatable(value) == message end
 -- other table as data. `source`, a table of the message's own from then on, is used when it has
 -- none. level: as in error.
 function module.of(payload, source, level)
-  if module.is(payload) then return payload end
   local kind = type(payload)
   if kind == "string" or kind == "function" then
     return setmetatable({ body = payload, headers = {}, source = source or {}, attempt = 0,
       id = nil, data = nil, began = nil, address = nil }, message) -- room for what it gets
   elseif kind == "table" then
+    if getmetatable(payload) == message then return payload end
     return setmetatable({ data = payload, headers = {}, source = source or {}, attempt = 0,
       id = nil, body = nil, began = nil, address = nil, encoded_by = nil }, message)
   end

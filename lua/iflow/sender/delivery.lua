@@ -96,8 +96,10 @@ end
 -- The call itself; while it is under way, the flight says so. What it raises is the fault of values
 -- that functions of the script gave for this message.
 local function perform(sender, call, msg, flight)
-  local ok, failure = sender:open() -- closed since, perhaps
-  if not ok then return nil, failure end
+  if not sender.tenant then -- closed since
+    local ok, failure = sender:open()
+    if not ok then return nil, failure end
+  end
   local _ <close> = clock.work()
   flight.calling = true
   local began = monotonic()
@@ -198,6 +200,7 @@ end
 -- What the tenant's message log makes of the end of an attempt, where the sender asks it.
 local function proven(sender, msg, state, answer, err, wait)
   local flight = state.flight
+  if answer and not sender.options.api then return answer end -- there is nobody to ask
   local was_in_doubt = err and err.outcome == "in_doubt"
   if flight.rest and (was_in_doubt or answer and sender.options.confirm) then flight:rest() end
   answer, err = proof.settle(sender, msg, flight, answer, err)
@@ -271,6 +274,7 @@ end
 -- the message begins to wait for something else than its call.
 function delivery.deliver(sender, msg, flight)
   trace.begin(sender.options, msg)
+  if not sender.options.order_by then return in_order(sender, msg, flight) end
   local key, err = delivery.key_of(sender, msg)
   if err then return nil, err end
   if key == nil then return in_order(sender, msg, flight) end

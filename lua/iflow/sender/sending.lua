@@ -14,8 +14,12 @@ local WINDOW = 8 -- messages that are begun, for each that may be in flight: the
                  -- retry, or for their turn
 local CONFIRMING = 1024 -- messages more, where they wait for the tenant's log
 
+local current, spawn = core.task.current, core.task.spawn
+
 local sending = {}
 sending.__index = sending
+
+local function is_stopped(self) return self.summary.stopped ~= nil or self.failure ~= nil end
 
 -- Keeps the traceback of a text while the stack still stands.
 local function with_traceback(err)
@@ -77,12 +81,12 @@ end
 function sending:work(flight)
   local _ <close> = flight
   self:deliver(flight.msg, flight)
-  self.children[core.task.current()] = nil
+  self.children[current()] = nil
 end
 
 -- Waits until one more may begin.
-local function wait_for_room(self)
-  while self.active >= self.concurrency or self.begun >= self.window do self.room:wait() end
+local function has_room(self)
+  return self.active < self.concurrency and self.begun < self.window
 end
 
 -- A message whose delivery was cancelled: it is in doubt if a call was under way.
@@ -132,17 +136,19 @@ function sending:__close()
   pcall(self.pipeline.finish, self.pipeline) -- what steps have collected
 end
 
+-- Whether the sending has stopped before this message; ends the transforms then, if they go on.
+local function refuses(self, msg)
+  if not is_stopped(self) then return false end
+  not_tried(self, msg)
+  if not self.finishing then transform.stop() end
+  return true
+end
+
 -- What comes out of the transforms.
 function sending:sink(msg)
-  if self:is_full() then transform.stop() end
-  self.taken = self.taken + 1
-  self.seen = self.seen + 1
-  self.last = msg
-  if self:is_stopped() then
-    not_tried(self, msg)
-    if self.finishing then return end
-    transform.stop()
-  end
+  if self.taken == self.limit then transform.stop() end
+  self.taken, self.seen, self.last = self.taken + 1, self.seen + 1, msg
+  if refuses(self, msg) then return end
   if self.dry then return self.dry(msg) end
   if self.holds then msg, self.held = self.held, msg end
   self:start(msg)
@@ -150,31 +156,27 @@ end
 
 function sending:start(msg)
   if not msg then return end
-  self.entering = msg
-  wait_for_room(self)
-  self.entering = nil
-  if self:is_stopped() then
-    not_tried(self, msg)
-    if self.finishing then return end
-    transform.stop()
+  if not has_room(self) then
+    self.entering = msg
+    repeat self.room:wait() until has_room(self)
+    self.entering = nil
+    if refuses(self, msg) then return end
   end
   local flight = new_flight(self, msg)
-  self.children[core.task.spawn(self.work, self, flight)] = flight
+  self.children[spawn(self.work, self, flight)] = flight
   self.begun, self.active = self.begun + 1, self.active + 1
 end
 
 --- Whether as many messages were taken as there may be.
 function sending:is_full() return self.taken == self.limit end
 
-function sending:is_stopped() return self.summary.stopped ~= nil or self.failure ~= nil end
-
 local function same(err) return err end
 
 --- Takes one message; waits when too many are under way. False: no more are taken.
 -- at: the step that it begins with, the first one by default.
 function sending:push(msg, at)
-  if self:is_full() then return false end
-  if self:is_stopped() then
+  if self.taken == self.limit then return false end
+  if is_stopped(self) then
     not_tried(self, msg, at or 1)
     return false
   end
@@ -184,7 +186,7 @@ function sending:push(msg, at)
     if self.seen == seen and type(msg.body) ~= "function" then self.pushed = { msg, at or 1 } end
     error(err, 0)
   end
-  return ok and not self:is_stopped() and not self:is_full()
+  return ok and self.taken ~= self.limit and not is_stopped(self)
 end
 
 --- No more messages: waits until all have ended. Returns the summary.
