@@ -355,8 +355,10 @@ static int start(lua_State *L, struct op *op)
   lua_getiuservalue(L, 1, UV_TENANT);
   ifl_tenant *t = ifl_checktenant(L, -1);
   ifl_wait_begin(L, &op->wait); /* raises outside a task, before anything is sent */
-  if (op->plan == NULL && ifl_call_plan_new(&op->plan, t, &op->opts, &err) < 0)
-    return ifl_pusherror(L, &err);
+  if (op->plan == NULL) {
+    if (ifl_call_plan_new(&op->plan, t, &op->opts, &err) < 0) return ifl_pusherror(L, &err);
+    ifl_headers_done(&op->headers); /* the plan has them */
+  }
   if (ifl_call_start(&op->call, op->plan, &op->own, on_done, op, &err) < 0)
     return ifl_pusherror(L, &err);
   lua_settop(L, 1);

@@ -100,16 +100,16 @@ static int start_exchange(ifl_call *c, struct ifl_request *r, iflow_error *err)
 static void send_request(ifl_call *c)
 {
   struct ifl_request r;
-  struct ifl_buf room = IFL_BUF_INIT(IFL_AUTHORIZATION_MAX);
+  ifl_secret *made = NULL;
   struct ifl_headers session;
   iflow_error err;
   ifl_headers_init(&session);
-  int rc = ifl_call_fill_request(&r, &room, c, &err);
+  int rc = ifl_call_fill_request(&r, &made, c, &err);
   if (rc == 0) rc = ifl_call_add_session(&session, c, &err);
   r.more[1] = &session;
   if (rc == 0) rc = start_exchange(c, &r, &err);
   ifl_headers_done(&session);
-  ifl_buf_wipe(&room);
+  ifl_secret_unref(made);
   if (rc < 0) finish_unsent(c, &err);
 }
 
@@ -264,17 +264,17 @@ static void on_csrf(void *payload, const struct ifl_verdict *failed, enum ifl_re
 
 static int fetch_csrf(ifl_call *c, iflow_error *err)
 {
-  struct ifl_buf room = IFL_BUF_INIT(IFL_AUTHORIZATION_MAX);
+  ifl_secret *made = NULL;
   char roles[ROLES_MAX];
   struct ifl_request like;
-  int rc = ifl_call_fill_request(&like, &room, c, err);
+  int rc = ifl_call_fill_request(&like, &made, c, err);
   struct ifl_csrf_request r = { .like = &like,
                                 .auth = c->plan->opts.auth,
                                 .roles = roles_of(roles, c) };
   if (rc == 0)
     rc = ifl_csrf_fetch(&c->csrf_wait, c->plan->session, c->plan->tenant->client, c->loop, &r,
                         on_csrf, c, err);
-  ifl_buf_wipe(&room);
+  ifl_secret_unref(made);
   return rc;
 }
 

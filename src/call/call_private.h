@@ -40,10 +40,10 @@ struct ifl_call {
   const iflow_error *err, *cause; /* NULL: none. Errors are large, and most calls have none */
 };
 
-#define IFL_AUTHORIZATION_MAX (128 * 1024)
 /* Where, how and by which credentials, which the CSRF handshake shares; method, fields and body are
- * still missing. room: for credentials that are made; to be wiped when the request has begun. */
-int ifl_call_fill_request(struct ifl_request *r, struct ifl_buf *room, const ifl_call *c,
+ * still missing. *made: NULL, or credentials that were made for it; to be released when the request
+ * has begun. */
+int ifl_call_fill_request(struct ifl_request *r, ifl_secret **made, const ifl_call *c,
                           iflow_error *err);
 /* Adds the fields of the CSRF session, and the user's Cookie with its. */
 int ifl_call_add_session(struct ifl_headers *h, const ifl_call *c, iflow_error *err);

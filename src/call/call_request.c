@@ -6,34 +6,35 @@
 
 #include <string.h>
 
+#define PAIR_MAX (64 * 1024)
+
 /* "id:secret" in base64. */
-static int add_basic(struct ifl_buf *out, const ifl_service_key *key, iflow_error *err)
+static int make_basic(ifl_secret **out, const ifl_service_key *key, iflow_error *err)
 {
   const ifl_secret *secret = ifl_service_key_secret(key);
-  struct ifl_buf pair = IFL_BUF_INIT(IFL_AUTHORIZATION_MAX / 2);
+  struct ifl_buf pair = IFL_BUF_INIT(PAIR_MAX), text = IFL_BUF_INIT(2 * PAIR_MAX);
   int rc =
       ifl_buf_addf(&pair, err, "%s:%s", ifl_service_key_client_id(key), ifl_secret_data(secret));
-  if (rc == 0) rc = ifl_buf_reserve(out, ifl_base64_size(pair.len), err);
-  if (rc == 0) out->len += ifl_base64(out->data + out->len, pair.data, pair.len);
+  if (rc == 0) rc = ifl_buf_reserve(&text, ifl_base64_size(pair.len), err);
+  if (rc == 0) *out = ifl_secret_new(text.data, ifl_base64(text.data, pair.data, pair.len));
+  if (rc == 0 && *out == NULL) rc = ifl_fail_nomem(err);
   ifl_buf_wipe(&pair);
+  ifl_buf_wipe(&text);
   return rc;
 }
 
-static int authorize(struct ifl_request *r, struct ifl_buf *room, const ifl_call *c,
-                     iflow_error *err)
+static int authorize(struct ifl_request *r, ifl_secret **made, const ifl_call *c, iflow_error *err)
 {
-  int rc = 0;
-  if (c->plan->opts.auth == IFL_AUTH_BASIC) {
-    rc = add_basic(room, c->plan->tenant->key, err);
-    r->scheme = "Basic";
-    r->credentials = room->data;
-    r->credentials_len = room->len;
-  } else if (c->plan->opts.auth == IFL_AUTH_TOKEN) {
+  if (c->plan->opts.auth == IFL_AUTH_TOKEN) {
     r->scheme = "Bearer";
-    r->credentials = ifl_secret_data(c->access);
-    r->credentials_len = ifl_secret_len(c->access);
+    r->credentials = c->access;
+  } else if (c->plan->opts.auth == IFL_AUTH_BASIC) {
+    int rc = make_basic(made, c->plan->tenant->key, err);
+    if (rc < 0) return rc;
+    r->scheme = "Basic";
+    r->credentials = *made;
   }
-  return rc;
+  return 0;
 }
 
 static int64_t pick(int64_t call_ms, int64_t tenant_ms, int64_t default_ms)
@@ -41,7 +42,7 @@ static int64_t pick(int64_t call_ms, int64_t tenant_ms, int64_t default_ms)
   return call_ms > 0 ? call_ms : tenant_ms > 0 ? tenant_ms : default_ms;
 }
 
-int ifl_call_fill_request(struct ifl_request *r, struct ifl_buf *room, const ifl_call *c,
+int ifl_call_fill_request(struct ifl_request *r, ifl_secret **made, const ifl_call *c,
                           iflow_error *err)
 {
   const struct ifl_call_opts *o = &c->plan->opts;
@@ -61,7 +62,7 @@ int ifl_call_fill_request(struct ifl_request *r, struct ifl_buf *room, const ifl
   r->stall_timeout_ms = pick(o->stall_timeout_ms, t->stall_timeout_ms, r->stall_timeout_ms);
   r->queue_timeout_ms = pick(o->queue_timeout_ms, t->queue_timeout_ms, r->queue_timeout_ms);
   r->verbose = t->verbose;
-  return authorize(r, room, c, err);
+  return authorize(r, made, c, err);
 }
 
 int ifl_call_add_session(struct ifl_headers *h, const ifl_call *c, iflow_error *err)

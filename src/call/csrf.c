@@ -269,18 +269,13 @@ static void on_answer(void *payload, ifl_exchange *x, const iflow_error *broken)
 
 static int prepare(ifl_csrf_session *c, const struct ifl_csrf_request *r, iflow_error *err)
 {
-  char *query = NULL;
   c->auth = r->auth;
   free(c->roles);
   c->roles = r->roles != NULL ? strdup(r->roles) : NULL;
   ifl_url_done(&c->url);
-  c->url = *r->like->url;
-  c->url.target = strdup(r->like->url->target);
-  if (c->url.target == NULL) return ifl_fail_nomem(err);
-  query = strchr(c->url.target, '?');
-  if (query != NULL) *query = '\0';
   ifl_headers_clear(&c->headers);
-  int rc = ifl_headers_add(&c->headers, "X-CSRF-Token", 12, "Fetch", 5, err);
+  int rc = ifl_url_copy_path(&c->url, r->like->url, err);
+  if (rc == 0) rc = ifl_headers_add(&c->headers, "X-CSRF-Token", 12, "Fetch", 5, err);
   return rc < 0 ? rc : add_cookies(&c->headers, c, &c->url, NULL, err);
 }
 

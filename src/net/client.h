@@ -45,10 +45,10 @@ struct ifl_request {
   const struct ifl_headers *headers; /* without Host, Content-Length, Transfer-Encoding, Connection,
                                         Expect, Accept-Encoding: those are the engine's own */
   const struct ifl_headers *more[2]; /* further fields of that kind, or NULL */
-  /* Authorization, written straight into the head: a token is longer than all else. scheme NULL:
-   * none. What could end a line is refused, as in a field. */
-  const char *scheme, *credentials;
-  size_t credentials_len;
+  /* Authorization: scheme, blank, credentials; scheme NULL: none. What could end a line is refused,
+   * as in a field. A token is longer than all else: it is written when a connection is there. */
+  const char *scheme;
+  const ifl_secret *credentials; /* the exchange takes a reference */
   struct ifl_body body;
   bool expect_continue; /* offers Expect: 100-continue and waits 1 s */
 
@@ -86,7 +86,7 @@ enum ifl_sent {
 typedef void (*ifl_exchange_done)(void *payload, ifl_exchange *x, const iflow_error *err);
 
 /* Starts a request; r and what it points to may go after the call, except body, headers (copied),
- * credentials (copied), url (copied). Errors: IFLOW_EHEADER, IFLOW_ENOMEM, IFLOW_EINVAL; then done is never called. */
+ * url (copied). Errors: IFLOW_EHEADER, IFLOW_ENOMEM, IFLOW_EINVAL; then done is never called. */
 int ifl_exchange_start(ifl_exchange **out, ifl_client *client, const struct ifl_request *r,
                        ifl_exchange_done done, void *payload, iflow_error *err);
 /* Ends it in any state (a running one loses its connection) and frees it. NULL is fine. */

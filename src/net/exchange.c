@@ -119,6 +119,7 @@ static void destroy(ifl_exchange *x)
   ifl_upload_done(&x->upload);
   ifl_sink_free(x->sink);
   ifl_buf_wipe(&x->head);
+  ifl_secret_unref(x->credentials);
   ifl_buf_done(&x->body);
   ifl_headers_done(&x->headers);
   free(x->failure);
@@ -177,12 +178,16 @@ void ifl_exchange_connecting(ifl_exchange *x, struct ifl_link *link)
 void ifl_exchange_granted(ifl_exchange *x, struct ifl_link *link)
 {
   bool inside = x->inside;
+  iflow_error err;
   if (x->state == IFL_X_WAITING) turn_came(x, link);
   x->inside = true;
   x->state = IFL_X_RUNNING;
-  ifl_exchange_begin(x);
-  ifl_exchange_set_timer(x);
-  ifl_exchange_advance(x, IFL_WRITABLE);
+  if (ifl_exchange_begin(x, &err) < 0) {
+    ifl_exchange_finish(x, &err);
+  } else {
+    ifl_exchange_set_timer(x);
+    ifl_exchange_advance(x, IFL_WRITABLE);
+  }
   x->inside = inside;
 }
 

@@ -26,7 +26,10 @@ struct ifl_exchange {
 
   /* the request */
   struct ifl_buf head; /* and behind head_len the beginning of the body, for one send */
+  size_t fields_len;   /* without Authorization, which is written when a connection is there */
   size_t head_len, at; /* at: sent of head */
+  const char *scheme;  /* of Authorization, NULL: none */
+  ifl_secret *credentials;
   struct ifl_upload upload;
   uint64_t sent; /* bytes on this connection */
   bool is_head, idempotent, verbose;
@@ -67,6 +70,8 @@ struct ifl_exchange {
 
 /* exchange_head.c: method, target and fields into x->head. Errors: IFLOW_EHEADER, IFLOW_EINVAL. */
 int ifl_exchange_write_head(ifl_exchange *x, const struct ifl_request *r, iflow_error *err);
+/* What is missing at its end. Errors: IFLOW_EHEADER (too long), IFLOW_ENOMEM. */
+int ifl_exchange_end_head(ifl_exchange *x, iflow_error *err);
 /* Takes "Expect: 100-continue" out again. */
 void ifl_exchange_drop_expect(ifl_exchange *x);
 void ifl_exchange_log_request(ifl_exchange *x);
@@ -82,7 +87,7 @@ void ifl_exchange_broken(ifl_exchange *x, const iflow_error *err);
 void ifl_exchange_resume_soon(ifl_exchange *x);
 
 /* exchange_io.c: a first byte on x->link; all that can be done now; the sink has room or is done. */
-void ifl_exchange_begin(ifl_exchange *x);
+int ifl_exchange_begin(ifl_exchange *x, iflow_error *err);
 void ifl_exchange_advance(ifl_exchange *x, int events);
 void ifl_exchange_on_sink(void *payload);
 void ifl_exchange_take_headers(ifl_exchange *x);

@@ -43,24 +43,21 @@ static int add_fields(struct ifl_buf *b, const struct ifl_headers *h, iflow_erro
   return rc;
 }
 
-static int add_authorization(struct ifl_buf *b, const struct ifl_request *r, iflow_error *err)
+static int check_credentials(const struct ifl_request *r, iflow_error *err)
 {
-  if (r->scheme == NULL) return 0;
-  if (!ifl_http1_is_value(r->credentials, r->credentials_len))
-    return ifl_fail(err, IFLOW_EHEADER,
-                    "the value of the header field 'Authorization' has a line break, a NUL or "
-                    "another control character in it");
-  int rc = ifl_buf_add(b, "Authorization: ", 15, err);
-  if (rc == 0) rc = ifl_buf_adds(b, r->scheme, err);
-  if (rc == 0) rc = ifl_buf_add(b, " ", 1, err);
-  if (rc == 0) rc = ifl_buf_add(b, r->credentials, r->credentials_len, err);
-  return rc < 0 ? rc : ifl_buf_add(b, "\r\n", 2, err);
+  if (r->scheme == NULL ||
+      ifl_http1_is_value(ifl_secret_data(r->credentials), ifl_secret_len(r->credentials)))
+    return 0;
+  return ifl_fail(
+      err, IFLOW_EHEADER,
+      "the value of the header field 'Authorization' has a line break, a NUL or another "
+      "control character in it");
 }
 
 /* A name and its value are kept with a NUL each; here they are followed by ": " and CR LF. */
 static size_t fields_size(const struct ifl_request *r)
 {
-  size_t n = r->scheme != NULL ? 64 + r->credentials_len : 0;
+  size_t n = 0;
   for (size_t i = 0; i < BLOCKS; i++) {
     const struct ifl_headers *h = block(r, i);
     if (h != NULL) n += h->bytes.len + 2 * h->count;
@@ -113,39 +110,67 @@ static bool has_body(const struct ifl_request *r)
   return r->body.kind == IFL_BODY_STREAM;
 }
 
-int ifl_exchange_write_head(ifl_exchange *x, const struct ifl_request *r, iflow_error *err)
+static int write_fields(struct ifl_buf *b, const struct ifl_request *r, iflow_error *err)
 {
-  struct ifl_buf *b = &x->head;
-  int rc = check_method(r->method, err);
-  if (rc == 0) rc = ifl_buf_reserve(b, 256 + strlen(r->url->target) + fields_size(r), err);
+  int rc = ifl_buf_reserve(b, 256 + strlen(r->url->target) + fields_size(r), err);
   if (rc == 0) rc = ifl_buf_adds(b, r->method, err);
   if (rc == 0) rc = ifl_buf_add(b, " ", 1, err);
   if (rc == 0) rc = ifl_buf_adds(b, r->url->target, err);
   if (rc == 0) rc = ifl_buf_adds(b, " HTTP/1.1\r\nHost: ", err);
   if (rc == 0) rc = ifl_buf_adds(b, r->url->authority, err);
   if (rc == 0) rc = ifl_buf_adds(b, "\r\n", err);
-  if (rc == 0) rc = add_authorization(b, r, err);
   for (size_t i = 0; rc == 0 && i < BLOCKS; i++) rc = add_fields(b, block(r, i), err);
   if (rc == 0 && !has_user_agent(r))
     rc = ifl_buf_adds(b, "User-Agent: iflow/" IFLOW_VERSION "\r\n", err);
   if (rc == 0) rc = ifl_buf_adds(b, "Accept-Encoding: gzip, deflate\r\n", err);
-  if (rc == 0) rc = add_framing(b, r, err);
+  return rc < 0 ? rc : add_framing(b, r, err);
+}
+
+static int fail_long(const struct ifl_buf *b, iflow_error *err)
+{
+  return ifl_fail(err, IFLOW_EHEADER, "the head of the request has more than %zu bytes", b->max);
+}
+
+int ifl_exchange_write_head(ifl_exchange *x, const struct ifl_request *r, iflow_error *err)
+{
+  struct ifl_buf *b = &x->head;
+  int rc = check_method(r->method, err);
+  if (rc == 0) rc = check_credentials(r, err);
+  if (rc == 0) rc = write_fields(b, r, err);
   x->expect = r->expect_continue && has_body(r);
   if (rc == 0 && x->expect) rc = ifl_buf_adds(b, EXPECT, err);
-  if (rc == 0) rc = ifl_buf_adds(b, "\r\n", err);
-  if (rc == IFLOW_ELIMIT)
-    rc = ifl_fail(err, IFLOW_EHEADER, "the head of the request has more than %zu bytes", b->max);
-  x->head_len = b->len;
+  if (rc == IFLOW_ELIMIT) rc = fail_long(b, err);
+  x->fields_len = b->len;
+  x->scheme = r->scheme;
+  if (r->scheme != NULL) x->credentials = ifl_secret_ref((ifl_secret *)(uintptr_t)r->credentials);
   x->is_head = strcmp(r->method, "HEAD") == 0;
+  return rc;
+}
+
+int ifl_exchange_end_head(ifl_exchange *x, iflow_error *err)
+{
+  struct ifl_buf *b = &x->head;
+  int rc = 0;
+  b->len = x->fields_len;
+  if (x->scheme != NULL) {
+    size_t n = ifl_secret_len(x->credentials);
+    rc = ifl_buf_reserve(b, 64 + strlen(x->scheme) + n, err);
+    if (rc == 0) rc = ifl_buf_add(b, "Authorization: ", 15, err);
+    if (rc == 0) rc = ifl_buf_adds(b, x->scheme, err);
+    if (rc == 0) rc = ifl_buf_add(b, " ", 1, err);
+    if (rc == 0) rc = ifl_buf_add(b, ifl_secret_data(x->credentials), n, err);
+    if (rc == 0) rc = ifl_buf_add(b, "\r\n", 2, err);
+  }
+  if (rc == 0) rc = ifl_buf_add(b, "\r\n", 2, err);
+  if (rc == IFLOW_ELIMIT) rc = fail_long(b, err);
+  x->head_len = b->len;
   return rc;
 }
 
 void ifl_exchange_drop_expect(ifl_exchange *x)
 {
   x->expect = false;
-  x->head.len = x->head_len - strlen(EXPECT "\r\n");
-  (void)ifl_buf_adds(&x->head, "\r\n", NULL); /* it had been longer */
-  x->head_len = x->head.len;
+  x->fields_len -= strlen(EXPECT);
 }
 
 /* A line an event, so that the log can tell secrets by the field's name. */

@@ -215,7 +215,7 @@ static int send_some(ifl_exchange *x, iflow_error *err)
 
 /* ---- both ---- */
 
-void ifl_exchange_begin(ifl_exchange *x)
+int ifl_exchange_begin(ifl_exchange *x, iflow_error *err)
 {
   struct ifl_link *l = x->link;
   ifl_http1_reset(l->parser, x->is_head);
@@ -223,7 +223,6 @@ void ifl_exchange_begin(ifl_exchange *x)
   l->server_keep = -1;
   x->client->stats.requests++;
   if (l->requests > 1) x->client->stats.reused++;
-  x->head.len = x->head_len;
   x->at = 0;
   x->sent = 0;
   x->interim = 0;
@@ -231,7 +230,9 @@ void ifl_exchange_begin(ifl_exchange *x)
   x->send_over = x->send_whole = x->blocked = false;
   x->begun = x->answered = x->complete = x->surplus = x->paused = x->ended = false;
   x->active_at = ifl_clock_mono_ms();
-  ifl_exchange_log_request(x);
+  int rc = ifl_exchange_end_head(x, err);
+  if (rc == 0) ifl_exchange_log_request(x);
+  return rc;
 }
 
 void ifl_exchange_take_headers(ifl_exchange *x)

@@ -8,7 +8,7 @@
 
 #define IFL_POOL_CHAINS 256
 #define IFL_WAITING_MAX 100000 /* exchanges that wait in a client */
-#define IFL_IDLE_MAX    512 /* idle connections of a client */
+#define IFL_IDLE_MAX    512    /* idle connections of a client */
 #define IFL_READ_SIZE   (64 * 1024)
 
 struct ifl_pool;

@@ -12,6 +12,14 @@
 
 #define URL_MAX (16 * 1024)
 
+/* What is read of a URL before it is known to be good. */
+struct parts {
+  bool tls;
+  int port;
+  char host[256];
+  char authority[272];
+};
+
 /* How the character at s is written in a URL: all bytes of it when it is UTF-8. */
 static void hint_encoded(const unsigned char *s, iflow_error *err)
 {
@@ -40,7 +48,7 @@ static int check_bytes(const char *text, iflow_error *err)
   return 0;
 }
 
-static int parse_scheme(struct ifl_url *u, const char **text, iflow_error *err)
+static int parse_scheme(struct parts *u, const char **text, iflow_error *err)
 {
   if (strncasecmp(*text, "https://", 8) == 0) {
     u->tls = true;
@@ -54,7 +62,7 @@ static int parse_scheme(struct ifl_url *u, const char **text, iflow_error *err)
   return 0;
 }
 
-static int parse_ipv6(struct ifl_url *u, const char *s, size_t n, iflow_error *err)
+static int parse_ipv6(struct parts *u, const char *s, size_t n, iflow_error *err)
 {
   unsigned char address[16];
   if (n >= sizeof u->host) return ifl_fail(err, IFLOW_EURL, "the host in the URL is too long");
@@ -65,7 +73,7 @@ static int parse_ipv6(struct ifl_url *u, const char *s, size_t n, iflow_error *e
   return 0;
 }
 
-static int parse_name(struct ifl_url *u, const char *s, size_t n, iflow_error *err)
+static int parse_name(struct parts *u, const char *s, size_t n, iflow_error *err)
 {
   if (n == 0) return ifl_fail(err, IFLOW_EURL, "the URL has no host");
   if (n >= sizeof u->host) return ifl_fail(err, IFLOW_EURL, "the host in the URL is too long");
@@ -78,7 +86,7 @@ static int parse_name(struct ifl_url *u, const char *s, size_t n, iflow_error *e
   return 0;
 }
 
-static int parse_port(struct ifl_url *u, const char *s, size_t n, iflow_error *err)
+static int parse_port(struct parts *u, const char *s, size_t n, iflow_error *err)
 {
   u->port = 0;
   for (size_t i = 0; i < n; i++) {
@@ -93,7 +101,7 @@ static int parse_port(struct ifl_url *u, const char *s, size_t n, iflow_error *e
 }
 
 /* s is "host", "host:port", "[::1]" or "[::1]:port". */
-static int parse_authority(struct ifl_url *u, const char *s, size_t n, iflow_error *err)
+static int parse_authority(struct parts *u, const char *s, size_t n, iflow_error *err)
 {
   const char *end = s + n, *host_end;
   int rc;
@@ -125,33 +133,53 @@ static int parse_authority(struct ifl_url *u, const char *s, size_t n, iflow_err
   return 0;
 }
 
-static char *copy_target(const char *s)
+static char *put(char **at, const char *s, size_t n)
 {
-  size_t n = strcspn(s, "#");
-  bool slash = n > 0 && s[0] == '/';
-  char *target = malloc(n + 2);
-  if (target == NULL) return NULL;
-  target[0] = '/';
-  memcpy(target + (slash ? 0 : 1), s, n);
-  target[n + (slash ? 0 : 1)] = '\0';
-  return target;
+  char *start = *at;
+  memcpy(start, s, n);
+  start[n] = '\0';
+  *at = start + n + 1;
+  return start;
+}
+
+/* All texts in one block, which begins with the target. */
+static int build(struct ifl_url *out, const struct parts *p, const char *target, size_t n,
+                 iflow_error *err)
+{
+  bool slash = n > 0 && target[0] == '/';
+  size_t hn = strlen(p->host), an = strlen(p->authority);
+  char *at = malloc(n + hn + an + 4);
+  if (at == NULL) return ifl_fail_nomem(err);
+  out->tls = p->tls;
+  out->port = p->port;
+  out->target = at;
+  if (!slash) *at++ = '/';
+  put(&at, target, n);
+  out->host = put(&at, p->host, hn);
+  out->authority = put(&at, p->authority, an);
+  return 0;
 }
 
 int ifl_url_parse(struct ifl_url *out, const char *text, iflow_error *err)
 {
-  struct ifl_url u = { 0 };
+  struct parts p;
   int rc = check_bytes(text, err);
-  if (rc == 0) rc = parse_scheme(&u, &text, err);
+  if (rc == 0) rc = parse_scheme(&p, &text, err);
   if (rc < 0) return rc;
   size_t n = strcspn(text, "/?#");
-  rc = parse_authority(&u, text, n, err);
+  rc = parse_authority(&p, text, n, err);
   if (rc < 0) return rc;
   if (strchr(text, '\\') != NULL)
     return ifl_fail(err, IFLOW_EURL, "the URL has a backslash in it; write '/' or %%5C");
-  u.target = copy_target(text + n);
-  if (u.target == NULL) return ifl_fail_nomem(err);
-  *out = u;
-  return 0;
+  return build(out, &p, text + n, strcspn(text + n, "#"), err);
+}
+
+int ifl_url_copy_path(struct ifl_url *out, const struct ifl_url *from, iflow_error *err)
+{
+  struct parts p = { .tls = from->tls, .port = from->port };
+  snprintf(p.host, sizeof p.host, "%s", from->host);
+  snprintf(p.authority, sizeof p.authority, "%s", from->authority);
+  return build(out, &p, from->target, strcspn(from->target, "?"), err);
 }
 
 void ifl_url_done(struct ifl_url *u)
