@@ -70,7 +70,7 @@ describe("the log", function()
       support.echo(sb, { csrf = false })
       local bearer = support.bearer(sb, support.key(sb, "secret"))
       if round > 1 then assert.equal(last, sb:log()[5].id) end
-      for _ = 1, 60 do
+      for _ = 1, 90 do
         assert(support.request(sb, "runtime", { method = "POST", path = "/http/echo", body = "x",
                                                 headers = { Authorization = bearer } }))
       end

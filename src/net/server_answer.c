@@ -93,7 +93,7 @@ static bool is_own(const char *name)
   static const char *const own[] = { "Content-Length", "Transfer-Encoding", "Connection", "Date",
                                      "Keep-Alive" };
   for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-    if (strcasecmp(name, own[i]) == 0) return true;
+    if ((name[0] | 0x20) == (own[i][0] | 0x20) && strcasecmp(name, own[i]) == 0) return true;
   return false;
 }
 
@@ -102,22 +102,31 @@ static int add_fields(struct ifl_buf *out, const struct ifl_headers *h, iflow_er
   int rc = 0;
   for (size_t i = 0; h != NULL && i < h->count && rc == 0; i++) {
     if (is_own(ifl_headers_name(h, i))) continue;
-    rc = ifl_buf_addf(out, err, "%s: %s\r\n", ifl_headers_name(h, i), ifl_headers_value(h, i));
+    rc = ifl_buf_adds(out, ifl_headers_name(h, i), err);
+    if (rc == 0) rc = ifl_buf_add(out, ": ", 2, err);
+    if (rc == 0) rc = ifl_buf_adds(out, ifl_headers_value(h, i), err);
+    if (rc == 0) rc = ifl_buf_add(out, "\r\n", 2, err);
   }
   return rc;
 }
 
 /* By hand: strftime would follow the locale of the program. */
-static int add_date(struct ifl_buf *out, iflow_error *err)
+static void write_date(char *out, size_t size, time_t now)
 {
   static const char days[] = "SunMonTueWedThuFriSat";
   static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  time_t now = time(NULL);
   struct tm t;
   gmtime_r(&now, &t);
-  return ifl_buf_addf(out, err, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
-                      days + 3 * t.tm_wday, t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900,
-                      t.tm_hour, t.tm_min, t.tm_sec);
+  snprintf(out, size, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * t.tm_wday,
+           t.tm_mday, months + 3 * t.tm_mon, t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+}
+
+static int add_date(struct ifl_buf *out, ifl_server *server, iflow_error *err)
+{
+  time_t now = time(NULL);
+  if (now != server->date_of) write_date(server->date, sizeof server->date, now);
+  server->date_of = now;
+  return ifl_buf_adds(out, server->date, err);
 }
 
 static int add_framing(struct ifl_buf *out, const struct ifl_incoming *in, bool bodiless,
@@ -145,6 +154,14 @@ static bool must_close(const struct ifl_conn *c, const struct ifl_headers *h)
   return h != NULL && ifl_headers_has_token(h, "Connection", "close");
 }
 
+/* A head, and a small answer behind it, in one piece of memory. */
+static int reserve(struct ifl_buf *out, const struct ifl_headers *h, int64_t length,
+                   iflow_error *err)
+{
+  size_t body = length > 0 && length < SLICE ? (size_t)length : 0;
+  return ifl_buf_reserve(out, 256 + (h != NULL ? h->bytes.len + 2 * h->count : 0) + body, err);
+}
+
 static int begin(struct ifl_conn *c, int status, const struct ifl_headers *h, int64_t length,
                  iflow_error *err)
 {
@@ -156,9 +173,10 @@ static int begin(struct ifl_conn *c, int status, const struct ifl_headers *h, in
   in->chunked = !bodiless && length < 0 && !in->http10;
   if (!bodiless && length < 0 && in->http10) in->close = true; /* its end is the connection's */
   in->left = bodiless ? -1 : length;
-  int rc = ifl_buf_addf(&c->out, err, "HTTP/1.1 %d %s\r\n", status, reason(status));
+  int rc = reserve(&c->out, h, length, err);
+  if (rc == 0) rc = ifl_buf_addf(&c->out, err, "HTTP/1.1 %d %s\r\n", status, reason(status));
   if (rc == 0) rc = add_fields(&c->out, h, err);
-  if (rc == 0) rc = add_date(&c->out, err);
+  if (rc == 0) rc = add_date(&c->out, c->server, err);
   if (rc == 0) rc = add_framing(&c->out, in, bodiless, length, err);
   if (rc == 0) rc = ifl_buf_adds(&c->out, "\r\n", err);
   if (rc < 0) c->out.len = mark;

@@ -104,6 +104,8 @@ struct ifl_server {
   void *closed_payload;
   struct ifl_timer grace;
   struct ifl_soon closed_soon;
+  time_t date_of; /* the second that this is the field Date of: */
+  char date[48];
 };
 
 /* server.c */

@@ -189,6 +189,12 @@ static int handshake(struct ifl_conn *c, iflow_error *err)
   return rc == 0 && r == 1 ? established(c, err) : rc;
 }
 
+/* Spares the read that would say so, and the room for it. */
+static bool nothing_left(SSL *ssl)
+{
+  return SSL_has_pending(ssl) == 0 && BIO_ctrl_pending(SSL_get_rbio(ssl)) == 0;
+}
+
 static int decrypt(struct ifl_conn *c, iflow_error *err)
 {
   while (c->plain.len < IFL_PLAIN_WINDOW && !c->eof) {
@@ -198,6 +204,7 @@ static int decrypt(struct ifl_conn *c, iflow_error *err)
     ERR_clear_error();
     if (SSL_read_ex(c->ssl, c->plain.data + c->plain.len, RECORD, &n) == 1) {
       c->plain.len += n;
+      if (nothing_left(c->ssl)) return flush(c, err);
       continue;
     }
     switch (SSL_get_error(c->ssl, 0)) {

@@ -46,22 +46,34 @@ local function invalid_token(why)
                      "authentication: %s", why)
 end
 
--- Claims of a token with a good signature. The last ones are remembered, for as long as their key
--- is good.
+-- A token with a good signature: { token, claims, kid, roles }; nil for another. The last ones are
+-- remembered, for as long as their key is good.
 local function verified(tenant, token)
   local memory = tenant.verified
   if not memory or memory.count >= VERIFIED_MAX then
     memory = { count = 0, tokens = {} }
     tenant.verified = memory
   end
-  local known = memory.tokens[token]
+  local known = memory.latest -- mostly the same one again: no hash of a kilobyte
+  if not known or known.token ~= token then known = memory.tokens[token] end
   if not known then
     local content, kid = jwt.verify(tenant.signers, token)
     if not content then return nil end
-    known = { claims = content, kid = kid }
+    known = { token = token, claims = content, kid = kid, roles = {} }
     memory.tokens[token], memory.count = known, memory.count + 1
   end
-  return tenant.signers:find(known.kid) and known.claims
+  memory.latest = known
+  return tenant.signers:find(known.kid) and known
+end
+
+-- The roles that a verified token gives at hosts of a plan.
+local function roles_of(known, plan)
+  local roles = known.roles[plan]
+  if not roles then
+    roles = claims.roles(broker.XSAPPNAMES[plan], known.claims.scope)
+    known.roles[plan] = roles
+  end
+  return roles
 end
 
 -- Whether a token that names a certificate came with it, if the runtime cares.
@@ -98,13 +110,14 @@ local function fault_of(tenant, request, c, plan)
 end
 
 local function by_token(tenant, request, token, plan)
-  local c = verified(tenant, token)
-  if not c then return invalid_token "no signing key of this tenant has signed the token" end
+  local known = verified(tenant, token)
+  if not known then return invalid_token "no signing key of this tenant has signed the token" end
+  local c = known.claims
   local fault = fault_of(tenant, request, c, plan)
   if fault then return invalid_token(fault) end
   local owner = tenant.broker:client(c.client_id)
   request.caller = { client_id = c.client_id, by = "token", instance = owner and owner.instance,
-                     roles = claims.roles(broker.XSAPPNAMES[plan], c.scope) }
+                     roles = roles_of(known, plan) }
 end
 
 local function bad_basic(request, why)

@@ -17,11 +17,14 @@ end
 -- One line of a terminal, whatever a client sent.
 local function plain(text)
   if not text then return nil end
-  text = text:sub(1, TEXT_MAX):gsub("[%c\x7f]", "?")
+  text = text:sub(1, TEXT_MAX)
+  if not text:find "[^ -~]" then return text end
+  text = text:gsub("[%c\x7f]", "?")
   return utf8.len(text) and text or (text:gsub("[\x80-\xff]", "?"))
 end
 
 local function wake_all(self)
+  if self.waiters == 0 then return end
   local waiting = self.waiting
   self.waiting, self.waiters = {}, 0
   for task in pairs(waiting) do core.task.wake(task) end

@@ -141,7 +141,7 @@ local function serve(self, kind, req)
   local answer = decide_in_time(self, req, request)
   if request.late then return end -- answered already
   self.tenant.decisions:note(request, answer, request.began)
-  if not answer.abort then
+  if not answer.abort and core.log.enabled("debug", "sandbox") then
     core.log.write("debug", "sandbox",
                    ("%s %s %s: %d, %s"):format(kind, request.method, request.path or "?",
                                                answer.status, answer.rule or "answered"))

@@ -1,6 +1,7 @@
 --- Keeps the message processing logs over a restart and a kill: DIR/log.jsonl gets a line when a
---- run begins and when it ends, the later line of an id counts. Two files take turns, so that the
---- disk never holds more than about four lines for each log that is kept.
+--- run begins and when it ends, the later line of an id counts. A run that ends before the loop
+--- turns has its last line only. Two files take turns, so that the disk never holds more than about
+--- four lines for each log that is kept.
 local core = require "iflow.core"
 local errors = require "iflow.error"
 
@@ -22,7 +23,7 @@ end
 
 --- limit: the logs that are kept.
 function journal.open(dir, limit)
-  local self = setmetatable({ path = dir .. "/log.jsonl", lines = 0,
+  local self = setmetatable({ path = dir .. "/log.jsonl", lines = 0, begun = {},
                               lines_max = 2 * math.max(limit, 100) }, journal)
   local ok, err = open(self)
   if not ok then return nil, err end
@@ -58,8 +59,7 @@ local function turn(self)
   return open(self)
 end
 
---- Writes a log as it is now. A disk that refuses is told once; the log in memory goes on.
-function journal:note(entry)
+local function write(self, entry)
   local line = core.json.encode(entry)
   local ok = line and self.file and self.file:write(line, "\n")
   if ok then
@@ -72,7 +72,32 @@ function journal:note(entry)
   end
 end
 
+-- Those that have begun, and not ended since, in any order.
+local function write_begun(self)
+  local begun = self.begun
+  self.begun = {}
+  for entry in pairs(begun) do write(self, entry) end
+end
+
+local function write_soon(self)
+  core.task.sleep(0)
+  self.writer = nil
+  write_begun(self)
+end
+
+--- Writes a log as it is now, before the caller answers; of a run that begins, when the loop has
+--- turned. A disk that refuses is told once; the log in memory goes on.
+function journal:note(entry)
+  if entry.status ~= "PROCESSING" then
+    self.begun[entry] = nil
+    return write(self, entry)
+  end
+  self.begun[entry] = true
+  if not self.writer then self.writer = core.task.spawn(write_soon, self) end
+end
+
 function journal:close()
+  write_begun(self)
   if self.file then self.file:close() end
   self.file = nil
 end

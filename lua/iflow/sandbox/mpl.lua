@@ -5,6 +5,7 @@
 ---   flow, sender (client id), method, size, http_status, log_level, attempts,
 ---   application_id, application_type, sender_name, receiver_name, predecessor_id, custom_status,
 ---   custom_headers { { name, value } … }, adapter_attributes { { adapter, name, value } … }
+local core = require "iflow.core"
 local errors = require "iflow.error"
 
 local mpl = {}
@@ -17,29 +18,17 @@ mpl.STATUSES = { PROCESSING = false, RETRY = false, ABANDONED = false, COMPLETED
 local WITHOUT_ERROR = { COMPLETED = true, DISCARDED = true }
 local ERROR_MAX = 64 * 1024
 
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-local function letter(sextet) return ALPHABET:sub(sextet + 1, sextet + 1) end
-
 --- 28 characters: base64url of one zero byte, the second as four bytes, and 16 random bytes.
 function mpl.id(second, random)
   assert(#random == 16, "16 random bytes are needed")
-  local bytes = "\0" .. string.pack(">I4", second) .. random
-  return (bytes:gsub("...", function(three)
-    local n = string.unpack(">I3", three)
-    return letter(n >> 18) .. letter(n >> 12 & 63) .. letter(n >> 6 & 63) .. letter(n & 63)
-  end))
+  return core.crypto.base64url(string.pack(">BI4", 0, second) .. random)
 end
 
 --- The second an id was made, or nil when the text is no id.
 function mpl.created(id)
   if type(id) ~= "string" or not id:match("^[%w_-]+$") or #id ~= 28 then return nil end
-  local number = 0
-  for i = 1, 8 do -- 48 bits: the zero byte, the second, one random byte
-    number = number << 6 | (ALPHABET:find(id:sub(i, i), 1, true) - 1)
-  end
-  if number >> 40 ~= 0 then return nil end
-  return number >> 8
+  local zero, second = string.unpack(">BI4", core.crypto.unbase64(id))
+  return zero == 0 and second or nil
 end
 
 --- deps: now() -> seconds, random(n) -> bytes, journal(entry) (or nil) is told every change; limit:
@@ -77,14 +66,15 @@ local function begin_again(self, entry)
 end
 
 --- Opens the log of one run: status PROCESSING, with an id of its own unless fields has one. With
---- log_level "NONE" it has an id, and nothing is kept.
+--- log_level "NONE" it has an id, and nothing is kept. fields becomes the entry.
 function mpl:open(fields)
   if fields.id and self.by_id[fields.id] then return begin_again(self, self.by_id[fields.id]) end
-  local entry = { status = "PROCESSING", started = self.now() }
-  for name, value in pairs(fields) do entry[name] = value end
-  entry.id = entry.id or mpl.id(math.floor(entry.started), self.random(16))
-  entry.correlation_id = entry.correlation_id or mpl.id(math.floor(entry.started), self.random(16))
-  entry.transaction_id = self.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
+  local entry, random = fields, self.random(48)
+  entry.status, entry.started = "PROCESSING", self.now()
+  local second = math.floor(entry.started)
+  entry.id = entry.id or mpl.id(second, random:sub(1, 16))
+  entry.correlation_id = entry.correlation_id or mpl.id(second, random:sub(17, 32))
+  entry.transaction_id = ("%016x%016x"):format(string.unpack(">i8i8", random, 33))
   if entry.log_level ~= "NONE" then
     keep(self, entry)
     self.journal(entry)

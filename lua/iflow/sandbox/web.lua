@@ -8,14 +8,16 @@ local web = {}
 --- Decodes %XX; nil when an escape is broken. Forms also write a blank as "+".
 function web.unescape(text, form)
   if form then text = text:gsub("%+", " ") end
+  if not text:find("%", 1, true) then return text end
   if text:gsub("%%%x%x", ""):find("%", 1, true) then return nil end
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
 --- "/a%20b?x=1" -> "/a b", "x=1" (the query is "" when there is none); nil for a broken escape.
 function web.split_target(target)
-  local path, query = target:match("^([^?]*)%??(.*)$")
-  return web.unescape(path), query
+  local mark = target:find("?", 1, true)
+  if not mark then return web.unescape(target), "" end
+  return web.unescape(target:sub(1, mark - 1)), target:sub(mark + 1)
 end
 
 --- Reads application/x-www-form-urlencoded into a table; the first of equal names counts. nil when
@@ -34,7 +36,8 @@ end
 --- The Cookie field as name -> value, verbatim.
 function web.cookies(field)
   local cookies = {}
-  for name, value in (field or ""):gmatch("([^=;%s]+)=([^;]*)") do
+  if not field then return cookies end
+  for name, value in field:gmatch("([^=;%s]+)=([^;]*)") do
     if cookies[name] == nil then cookies[name] = value end
   end
   return cookies
@@ -42,9 +45,11 @@ end
 
 --- The scheme in lower case and the credentials of an Authorization field; nil without one.
 function web.authorization(field)
-  local scheme, credentials = (field or ""):match("^%s*(%S+)%s+(%S.-)%s*$")
+  local scheme, from = (field or ""):match "^%s*(%S+)%s+()%S"
   if not scheme then return nil end
-  return scheme:lower(), credentials
+  local to = #field -- by hand: a pattern would take a step for each byte of a token
+  while field:find("^%s", to) do to = to - 1 end
+  return scheme:lower(), field:sub(from, to)
 end
 
 --- User and password of Basic credentials, split at the first colon; nil when they are garbage.
@@ -62,8 +67,12 @@ end
 
 --- The bytes of a header block as it was sent, and how many fields it has.
 function web.header_bytes(headers)
-  local bytes, count = 0, #(headers.raw or {})
-  for _, field in ipairs(headers.raw or {}) do bytes = bytes + #field[1] + #field[2] + 4 end
+  local raw = headers.raw or {}
+  local bytes, count = 0, #raw
+  for i = 1, count do
+    local field = raw[i]
+    bytes = bytes + #field[1] + #field[2] + 4
+  end
   return bytes, count
 end
 

@@ -22,7 +22,8 @@ exchange.__index = exchange
 function exchange.new(tenant, request, entry)
   return setmetatable({
     method = request.method, path = request.rest, query = request.query,
-    parameters = web.form(request.query) or {}, headers = headers.of(tenant, request),
+    parameters = request.query ~= "" and web.form(request.query) or {},
+    headers = headers.of(tenant, request),
     body = request.body, sender = request.caller.client_id,
     authenticated_by = request.caller.by, message_id = entry.id,
     correlation_id = entry.correlation_id,

@@ -41,10 +41,13 @@ function headers.allowed(flow, name)
   return false
 end
 
+local S, X = ("sx"):byte(1, 2)
 local BALANCER = { "^ssl[_-]client", "^x[_-]ssl[_-]client", "^x[_-]forwarded[_-]client[_-]cert$" }
 
 --- Whether only the balancer may say a header (lower-case name): what it knows of a certificate.
 function headers.is_balancers(name)
+  local first = name:byte()
+  if first ~= S and first ~= X then return false end
   for _, pattern in ipairs(BALANCER) do
     if name:find(pattern) then return true end
   end
@@ -52,12 +55,12 @@ function headers.is_balancers(name)
 end
 
 local function is_runtimes(name)
-  return name:find "^camel" ~= nil or name == "sapauthenticatedusername"
+  return name:find("camel", 1, true) == 1 or name == "sapauthenticatedusername"
 end
 
 local function from_outside(request, out)
   for name, value in pairs(request.headers) do
-    if not is_runtimes(name) and (STANDARD[name] or headers.allowed(request.flow, name)) then
+    if STANDARD[name] or not is_runtimes(name) and headers.allowed(request.flow, name) then
       out[name] = value
     end
   end
@@ -65,6 +68,7 @@ end
 
 -- A parameter is appended to a header of its name.
 local function from_query(request, out)
+  if request.query == "" then return end
   for pair in request.query:gmatch "[^&]+" do
     local name, value = pair:match "^([^=]*)=?(.*)$"
     name, value = web.unescape(name, true), web.unescape(value, true)
