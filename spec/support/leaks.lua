@@ -2,12 +2,15 @@
 -- instead of guessing them: what the text holds as percent escapes, base64, base64url, hex, JSON
 -- escapes or in wrapped lines is decoded, twice over, and looked through.
 --   local found = leaks.find(text, { client = "the secret", key = pem })    -- name or nil
--- Of a PEM private key every line counts, and its bytes.
+-- Of a PEM private key every line counts, and its bytes; but for the end of an EC key, which is the
+-- public half and stands in the certificate, too.
 local core = require "iflow.core"
 
 local leaks = {}
 
 local LEAST = 16 -- characters of an encoded run that are worth decoding
+local EC_MAX = 200 -- bytes; an RSA key is longer
+local EC_AT, EC_LINES = 37, 2 -- where all of an EC key that is secret begins (RFC 5915), and lies
 
 local function percent_decoded(text)
   return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
@@ -61,11 +64,13 @@ local function marks_of(secret)
   if not secret:find("PRIVATE KEY", 1, true) then return { secret } end
   local marks = {}
   local body = secret:match "PRIVATE KEY%-%-%-%-%-(.-)%-%-%-%-%-END"
-  for line in body:gmatch "[%w+/=]+" do
-    if #line >= LEAST then marks[#marks + 1] = line end
-  end
   local bytes = core.crypto.unbase64((body:gsub("%s", "")))
-  marks[#marks + 1] = bytes and bytes:sub(-LEAST)
+  local is_ec = bytes and #bytes < EC_MAX
+  for line in body:gmatch "[%w+/=]+" do
+    if #line >= LEAST and not (is_ec and #marks == EC_LINES) then marks[#marks + 1] = line end
+  end
+  marks[#marks + 1] = bytes and (is_ec and bytes:sub(EC_AT, EC_AT + LEAST - 1)
+    or bytes:sub(-LEAST))
   return marks
 end
 

@@ -206,6 +206,12 @@ describe("a call for other clients #stock", function()
       local box = assert(core.json.decode(texts["outbox.json"]))
       assert.same({ 1, "call.rejected" }, { box.counts.rejected, box.failures[1].code })
       assert.equal("fine", core.json.decode(texts["report.json"]).verdict)
+      local function decoded(name) return assert(core.json.decode(texts[name])) end
+      assert.equal(keys[way.key], decoded "configuration.json".tenant.service_key)
+      local shown = decoded "service-key.json".oauth
+      assert.is_truthy(shown.clientid:find("sb-", 1, true))
+      assert.equal(way.key == "certificate", decoded "certificates.json".service_key ~= nil)
+      assert.equal("string", type(decoded "platform.json".iflow.libraries.OpenSSL))
       assert.is_truthy(texts["README.txt"]:find("outbox.json", 1, true))
     end
     -- What would be found: the files that the commands need, and the log itself.

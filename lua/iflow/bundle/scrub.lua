@@ -11,6 +11,7 @@
 -- anything that has it inside, such as the Authorization field of "client:secret".
 
 local core = require "iflow.core"
+local errors = require "iflow.error"
 
 local LEAST = 4   -- bytes; what is shorter would take harmless texts with it
 local PART = 16   -- bytes of a part of a secret that is one, too
@@ -137,10 +138,9 @@ end
 
 function scrub:__call(value)
   if type(value) == "string" then return clean(self, value) end
-  if type(value) == "table" and getmetatable(value) ~= nil and not core.json.is_array(value) then
-    return clean(self, tostring(value))
-  end
-  return type(value) == "table" and clean_table(self, value) or value
+  if type(value) ~= "table" then return value end
+  if errors.is(value) then return clean(self, tostring(value)) end
+  return clean_table(self, value)
 end
 
 return function() return setmetatable({ known = {} }, scrub) end
