@@ -18,6 +18,8 @@ local errors = require "iflow.error"
 
 local trust = {}
 
+local FILE_MAX = 1024 * 1024
+
 local function usage(message, hint)
   return nil, errors { code = "usage.invalid", message = message, hint = hint }
 end
@@ -40,8 +42,21 @@ end
 
 -- The store ---------------------------------------------------------------------------------------
 
+-- What a store cannot be is left alone: it is written anew, and then whatever is no certificate is
+-- gone, such as the private key of a sender's own PEM file, or all of a service key.
+local function check_is_store(path)
+  local text, err = core.file.read(path, FILE_MAX)
+  if not text then return nil, err end
+  local is_pem = ("\n" .. text):find("\n-----BEGIN ", 1, true) and not text:find "[\0-\8\14-\31]"
+  if text == "" or is_pem and not text:find("PRIVATE KEY-----", 1, true) then return true end
+  return usage(("'%s' is no trust store: it %s"):format(path, is_pem and "holds a private key"
+    or "is no PEM file"), "name a file of its own with --trust")
+end
+
 local function read(path)
   if not core.file.stat(path) then return {} end
+  local ok, why = check_is_store(path)
+  if not ok then return nil, why end
   local info, err = core.cert.read(path)
   if info then return info.certificates end
   if err.code == "cert.invalid" and core.file.stat(path).size == 0 then return {} end

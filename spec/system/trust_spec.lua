@@ -63,6 +63,21 @@ describe("a trust store", function()
     assert.is_truthy(err)
   end)
 
+  it("is no file that holds something else, which would be lost", function()
+    local own = process.read(dir:file "leaf.pem") .. process.read(dir:file "leaf.key")
+    local json = assert(core.json.encode { oauth = { certificate = pki.leaf.cert } })
+    local zip = assert(core.cert.zip { { name = "root.cer", data = pki.root.cert } })
+    for name, text in pairs { ["own.pem"] = own, ["key.json"] = json, ["root.zip"] = zip } do
+      local path = dir:write(name, text)
+      for _, act in ipairs { trust.add, trust.remove } do
+        local result, err = act(path, act == trust.add and { dir:file "root.pem" } or "12345678")
+        assert.is_nil(result, name)
+        assert.equal("usage.invalid", err.code, name)
+      end
+      assert.equal(text, process.read(path))
+    end
+  end)
+
   it("loses a root by its fingerprint, but never the last one", function()
     local path = dir:file "d.pem"
     assert(trust.add(path, { dir:file "root.pem", dir:file "next.pem" }))
