@@ -11,7 +11,8 @@
 --
 -- Of a file with several certificates, such as the archive of SAP's connectivity test, the roots
 -- are taken; a file without any is refused with the reason. The store is replaced atomically, mode
--- 0644: nothing in it is secret. Errors: file.*, cert.*, usage.invalid.
+-- 0644: nothing in it is secret. Errors: file.*, cert.*, usage.invalid,
+-- limit.exceeded (more than 32 roots).
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
@@ -19,6 +20,7 @@ local errors = require "iflow.error"
 local trust = {}
 
 local FILE_MAX = 1024 * 1024
+local ROOTS_MAX = 32 -- what is read of a file of certificates: IFL_CERTS_MAX in src/auth
 
 local function usage(message, hint)
   return nil, errors { code = "usage.invalid", message = message, hint = hint }
@@ -118,6 +120,11 @@ function trust.add(path, files)
     if not ok then return nil, err end
   end
   if #result.added == 0 then return result end
+  if #store > ROOTS_MAX then
+    return nil, errors { code = "limit.exceeded",
+      message = ("'%s' would hold %d roots; %d are the most"):format(path, #store, ROOTS_MAX),
+      hint = "remove those that are needed no more: iflow trust remove" }
+  end
   local ok
   ok, err = write(path, store)
   if not ok then return nil, err end

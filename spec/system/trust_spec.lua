@@ -78,6 +78,23 @@ describe("a trust store", function()
     end
   end)
 
+  it("holds no more roots than can be read of it", function()
+    local path = dir:file "many.pem"
+    local function add(number)
+      local key = assert(core.authority.keypair { type = "ec" })
+      local root = assert(core.authority.issue { subject = { { "CN", "Root " .. number } },
+        key = key, ca = true, not_before = os.time() - 60, not_after = os.time() + 86400 })
+      return trust.add(path, { dir:write("one.pem", root) })
+    end
+    for number = 1, 32 do assert(add(number)) end
+    local result, err = add(33)
+    assert.is_nil(result)
+    assert.equal("limit.exceeded", err.code)
+    assert.equal(32, #assert(trust.list(path)))
+    assert(trust.remove(path, trust.list(path)[1].sha256))
+    assert(add(33))
+  end)
+
   it("loses a root by its fingerprint, but never the last one", function()
     local path = dir:file "d.pem"
     assert(trust.add(path, { dir:file "root.pem", dir:file "next.pem" }))
