@@ -96,6 +96,17 @@ describe("a call for other clients #stock", function()
     stop()
   end))
 
+  it("is one call, whatever the address", async(function()
+    start()
+    local run = iflow("curl", "/http/orders?n=[1-3]&m={a,b}", "--service-key", keys.secret,
+      "--cacert", sb.endpoints.cacert, "-d", BODY, "--csrf")
+    assert.equal(0, run.code, run.err)
+    local made = process.run { "sh", "-c", run.out, dir = dir.path, timeout = 60 }
+    assert.equal(0, made.code, made.err)
+    assert.same({ BODY }, arrived())
+    stop()
+  end))
+
   it("is made by newman", async(function()
     if process.read "build/newman/absent" then return end -- postman_spec tells
     start()

@@ -83,7 +83,7 @@ end
 
 -- What every command has: how to get there, and whom to trust.
 local function common(plan, files, proxy)
-  local lines = { { "curl", "--silent", "--show-error" } }
+  local lines = { { "curl", "--silent", "--show-error", "--globoff" } } -- [1-3] is one call
   if plan.cacert then lines[#lines + 1] = { "--cacert", plan.cacert } end
   if proxy then lines[#lines + 1] = { "--proxy", proxy } end
   if plan.connect_timeout then
