@@ -107,6 +107,20 @@ describe("a call for other clients #stock", function()
     stop()
   end))
 
+  it("trusts whom the call trusts beside the system's authorities", async(function()
+    start()
+    local words = { "/http/orders", "--service-key", keys.secret, "--trust", sb.endpoints.cacert,
+      "-d", BODY, "--csrf" }
+    local run = iflow("curl", table.unpack(words))
+    assert.equal(0, run.code, run.err)
+    local made = process.run { "sh", "-c", run.out, dir = dir.path, timeout = 60 }
+    assert.equal(0, made.code, made.err)
+    assert.same({ BODY }, arrived())
+    local collection = core.json.decode(iflow("postman", table.unpack(words)).out)
+    assert.is_truthy(collection.info.description:find(sb.endpoints.cacert, 1, true))
+    stop()
+  end))
+
   it("is made by newman", async(function()
     if process.read "build/newman/absent" then return end -- postman_spec tells
     start()

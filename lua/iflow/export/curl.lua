@@ -85,6 +85,9 @@ end
 local function common(plan, files, proxy)
   local lines = { { "curl", "--silent", "--show-error", "--globoff" } } -- [1-3] is one call
   if plan.cacert then lines[#lines + 1] = { "--cacert", plan.cacert } end
+  if plan.trust then -- beside the system's
+    lines[#lines + 1] = { "--cacert", plan.trust, "--capath", "/etc/ssl/certs" }
+  end
   if proxy then lines[#lines + 1] = { "--proxy", proxy } end
   if plan.connect_timeout then
     lines[#lines + 1] = { "--connect-timeout", ("%g"):format(plan.connect_timeout) }

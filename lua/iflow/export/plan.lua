@@ -13,7 +13,7 @@
 --   plan.client_id, plan.secret        the secret is an iflow.secret, nil with a certificate
 --   plan.certificate                   { cert = path, key = path, pass_file }, or of the service
 --                                      key { cert_pem, key_pem = secret, pass_file }; nil
---   plan.cacert, plan.proxy, plan.connect_timeout, plan.timeout   as in iflow.tenant
+--   plan.cacert, plan.trust, plan.proxy, plan.connect_timeout, plan.timeout   as in iflow.tenant
 --
 -- What the token request looks like: sap-reference 4.1; src/auth/token_request.c makes ours.
 
@@ -156,7 +156,8 @@ function plan.new(settings, call)
   if not url then return nil, err end
   local way = call.auth or "token"
   local made = { client_id = key.client_id, key_type = key.type, cacert = settings.cacert,
-    proxy = settings.proxy, connect_timeout = seconds(settings.connect_timeout),
+    trust = settings.trust, proxy = settings.proxy,
+    connect_timeout = seconds(settings.connect_timeout),
     timeout = seconds(call.timeout or settings.timeout) }
   made.call = { method = call.method or (call.body ~= nil and "POST" or "GET"), url = url,
     headers = header_list(call.headers), body = call.body, way = way, csrf = call.csrf }

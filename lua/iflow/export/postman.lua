@@ -87,9 +87,10 @@ local function description(plan)
       .. "here, so that the collection can be passed on."):format(table.concat(names, ", "))
   end
   parts[#parts + 1] = certificate_words(plan)
-  if plan.cacert then
+  local roots = plan.cacert or plan.trust
+  if roots then
     parts[#parts + 1] = ("## Roots to trust\n\nThe server's root is in `%s`: Settings > "
-      .. "Certificates > CA Certificates; for newman `--ssl-extra-ca-certs`."):format(plan.cacert)
+      .. "Certificates > CA Certificates; for newman `--ssl-extra-ca-certs`."):format(roots)
   end
   return table.concat(parts, "\n\n")
 end
