@@ -96,6 +96,44 @@ describe("a call for other clients #stock", function()
     stop()
   end))
 
+  it("takes credentials from wherever a call takes them", async(function()
+    start()
+    assert.equal(0, iflow("service-key", "pem", keys.certificate, "--output-dir", dir.path).code)
+    local base = dir:file(keys.certificate:match "([^/]*)%.json$")
+    assert(core.file.write(dir:file "pass", 'a pass"phrase\n', "0600"))
+    openssl.run("pkcs12", "-export", "-in", base .. ".cert.pem", "-inkey", base .. ".key.pem",
+      "-out", dir:file "own:1.p12", "-passout", "file:" .. dir:file "pass")
+    dir:write("all.pem", process.read(base .. ".cert.pem") .. process.read(base .. ".key.pem"))
+    local certificate = "--auth=certificate"
+    for _, words in ipairs {
+      { "--service-key", "env:KEY" },
+      { "--service-key", "credential:" .. keys.secret:match "[^/]*$" },
+      { "--service-key", "command:cat " .. keys.secret },
+      { "--service-key", keys.certificate, certificate, "--cert", "own:1.p12", "--pass-file",
+        "env:PASS" },
+      { "--service-key", keys.certificate, certificate, "--cert", "own:1.p12", "--pass-file",
+        "command:cat pass" },
+      { "--service-key", keys.certificate, certificate, "--cert", "credential:all.pem" },
+      { "--service-key", keys.certificate, certificate, "--cert", "command:cat all.pem", "--key",
+        "command:cat " .. base .. ".key.pem" },
+      { "--service-key", keys.certificate, "--cert", base .. ".cert.pem", "--key",
+        base .. ".key.pem" },
+    } do
+      local name = table.concat(words, " ")
+      local env = { KEY = keys.secret, PASS = "pass", CREDENTIALS_DIRECTORY =
+        words[2]:find "^credential" and keys.secret:match "^(.*)/" or dir.path }
+      local run = process.run { process.iflow, "curl", "/http/orders", "--cacert",
+        sb.endpoints.cacert, "-d", BODY, "--csrf", "--force", dir = dir.path, env = env,
+        timeout = 60, table.unpack(words) }
+      assert.equal(0, run.code, name .. run.err)
+      assert.is_false(has_secret(run.out), name)
+      local made = process.run { "sh", "-c", run.out, dir = dir.path, timeout = 60 }
+      assert.equal(0, made.code, name .. made.err)
+      assert.same({ BODY }, arrived(), name .. made.out)
+    end
+    stop()
+  end))
+
   it("is one call, whatever the address", async(function()
     start()
     local run = iflow("curl", "/http/orders?n=[1-3]&m={a,b}", "--service-key", keys.secret,

@@ -5,7 +5,7 @@
 -- No secret stands in the script: client secret and passphrase are in curl config files (-K), the
 -- token gets into a file of header lines (-H @FILE) that the script makes itself.
 
-local core = require "iflow.core"
+local hardware = require "iflow.hardware"
 local new_plan = require "iflow.export.plan"
 
 -- Words of a shell --------------------------------------------------------------------------------
@@ -43,22 +43,21 @@ local function proxy_of(url)
 end
 
 local function passphrase_line(certificate)
-  if not certificate or not certificate.pass_file then return "" end
-  local secret, err = core.secret.file(certificate.pass_file)
-  if not secret then return nil, err end
-  return config_line("pass", secret:reveal())
+  local passphrase = certificate and certificate.passphrase
+  return passphrase and config_line("pass", passphrase:reveal()) or ""
 end
 
--- The files of the certificate: those of the user, or written from the service key.
+-- The files of the certificate: those of the user, or written from the service key or from what
+-- commands print.
 local function certificate_files(certificate, secrets)
   if not certificate then return nil end
-  if certificate.cert then return certificate end
-  local cert, err = secrets:write("client.cert.pem", certificate.cert_pem)
-  if not cert then return nil, err end
-  local key
-  key, err = secrets:write("client.key.pem", certificate.key_pem:reveal())
-  if not key then return nil, err end
-  return { cert = cert, key = key }
+  local files = { cert = certificate.cert, key = certificate.key, type = certificate.type }
+  for _, name in ipairs { "cert", "key" } do
+    local pem, err = certificate[name .. "_pem"], nil
+    if pem then files[name], err = secrets:write(("client.%s.pem"):format(name), pem:reveal()) end
+    if err then return nil, err end
+  end
+  return files
 end
 
 -- Writes a config file; its path, nil when there is nothing to write in it, or nil, err.
@@ -81,6 +80,12 @@ end
 
 -- Commands ----------------------------------------------------------------------------------------
 
+-- curl looks for a passphrase behind a colon, but not behind "\:".
+local function certificate_word(path)
+  if hardware.is_named(path) then return path end
+  return (path:gsub("[\\:]", "\\%0"))
+end
+
 -- What every command has: how to get there, and whom to trust.
 local function common(plan, files, proxy)
   local lines = { { "curl", "--silent", "--show-error", "--globoff" } } -- [1-3] is one call
@@ -93,7 +98,8 @@ local function common(plan, files, proxy)
     lines[#lines + 1] = { "--connect-timeout", ("%g"):format(plan.connect_timeout) }
   end
   if files then
-    lines[#lines + 1] = { "--cert", files.cert }
+    lines[#lines + 1] = { "--cert", certificate_word(files.cert) }
+    if files.type then lines[#lines + 1] = { "--cert-type", files.type } end
     if files.key then lines[#lines + 1] = { "--key", files.key } end
   end
   return lines
@@ -206,11 +212,9 @@ end
 
 -- What the commands share: files of secrets, written.
 local function prepared(plan, secrets)
-  local files, pass, err
-  files, err = certificate_files(plan.certificate, secrets)
+  local files, err = certificate_files(plan.certificate, secrets)
   if err then return nil, err end
-  pass, err = passphrase_line(plan.certificate)
-  if not pass then return nil, err end
+  local pass = passphrase_line(plan.certificate)
   local way, proxy_line = { files = files }, ""
   if plan.proxy and plan.proxy ~= "" then way.proxy, proxy_line = proxy_of(plan.proxy) end
   local call = proxy_line .. (plan.call.way == "certificate" and pass or "")

@@ -11,8 +11,9 @@
 --                body: nil, a text, { file = path } or an iterator of pieces; way: "token",
 --                "certificate" or "basic"
 --   plan.client_id, plan.secret        the secret is an iflow.secret, nil with a certificate
---   plan.certificate                   { cert = path, key = path, pass_file }, or of the service
---                                      key { cert_pem, key_pem = secret, pass_file }; nil
+--   plan.certificate                   { cert = path, key = path }, or what a command prints, or of
+--                                      the service key, { cert_pem, key_pem = secrets }, with
+--                                      passphrase, pass_file, type ("P12", "DER"); nil
 --   plan.cacert, plan.trust, plan.proxy, plan.connect_timeout, plan.timeout   as in iflow.tenant
 --
 -- What the token request looks like: sap-reference 4.1; src/auth/token_request.c makes ours.
@@ -20,6 +21,8 @@
 local core = require "iflow.core"
 local duration = require "iflow.duration"
 local errors = require "iflow.error"
+local hardware = require "iflow.hardware"
+local source = require "iflow.source"
 
 local FORM_KEPT = "[^%w*%-._]"
 
@@ -80,13 +83,38 @@ end
 
 -- Credentials ------------------------------------------------------------------------------------
 
-local function certificate_of(settings, key)
-  if settings.cert then
-    return { cert = settings.cert, key = settings.key, pass_file = settings.pass_file }
-  elseif key.type == "certificate" then
-    return { cert_pem = key:certificate_pem(), key_pem = key:private_key_pem(),
-      pass_file = settings.pass_file }
+local TYPES = { PKCS12 = "P12", DER = "DER" }
+
+-- Of one's own files, or of what stands for them (source.lua).
+local function own_certificate(settings, made)
+  for _, name in ipairs { "cert", "key" } do
+    local path, err, secret
+    if settings[name] then path, err, secret = source.resolve(settings[name]) end
+    if err then return nil, err end
+    made[name], made[name .. "_pem"] = path, secret
   end
+  if made.cert and not hardware.is_named(made.cert) then
+    local info, err = core.cert.read(made.cert, { passphrase = made.passphrase })
+    if not info then return nil, err end
+    made.type = TYPES[info.format:gsub("%W", "")]
+  end
+  return made
+end
+
+-- nil, nil when there is none.
+local function certificate_of(settings, key)
+  local made = { pass_file = settings.pass_file, passphrase = settings.passphrase }
+  if settings.pass_file then
+    local err
+    made.passphrase, err = source.secret(settings.pass_file)
+    if not made.passphrase then return nil, err end
+  elseif type(made.passphrase) == "string" then
+    made.passphrase = core.secret.new(made.passphrase)
+  end
+  if settings.cert then return own_certificate(settings, made) end
+  if key.type ~= "certificate" then return nil end
+  made.cert_pem, made.key_pem = core.secret.new(key:certificate_pem()), key:private_key_pem()
+  return made
 end
 
 local function token_of(settings, key)
@@ -112,7 +140,9 @@ local function with_credential(made, settings, key)
     end
   end
   if ways.certificate then
-    made.certificate = certificate_of(settings, key)
+    local err
+    made.certificate, err = certificate_of(settings, key)
+    if err then return nil, err end
     if not made.certificate then
       return usage(("the service key, of type %s, comes without a certificate"):format(key.type),
         "name the client certificate with --cert and --key")
@@ -138,7 +168,12 @@ end
 
 local function open_key(value)
   if type(value) == "userdata" then return value end
-  if type(value) == "string" then return core.service_key.open(value) end
+  if type(value) == "string" or source.is_command(value) then
+    local path, err, secret = source.resolve(value)
+    if path then return core.service_key.open(path) end
+    if not secret then return nil, err end
+    return core.service_key.parse(secret:reveal(), "the service key of the command")
+  end
   local text, err = core.json.encode(value)
   if not text then return nil, err end
   return core.service_key.parse(text, "the service key table")

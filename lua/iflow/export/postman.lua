@@ -65,10 +65,17 @@ local function certificate_words(plan)
     local host, port = host_of(url)
     lines[#lines + 1] = ("- Host: `%s`, port `%s`"):format(host, port)
   end
-  lines[#lines + 1] = own and ("- CRT file: `%s`, KEY file: `%s`"):format(own,
-    plan.certificate.key or own)
-    or "- CRT file and KEY file: made of the service key by `iflow service-key pem`"
-  if plan.certificate.pass_file then
+  if not own then
+    lines[#lines + 1] = plan.key_type == "certificate"
+      and "- CRT file and KEY file: made of the service key by `iflow service-key pem`"
+      or "- CRT file and KEY file: what the commands print that name them"
+  elseif plan.certificate.type == "P12" then
+    lines[#lines + 1] = ("- PFX file: `%s`"):format(own)
+  else
+    lines[#lines + 1] = ("- CRT file: `%s`, KEY file: `%s`"):format(own,
+      plan.certificate.key or own)
+  end
+  if type(plan.certificate.pass_file) == "string" then
     lines[#lines + 1] = ("- Passphrase: the first line of `%s`"):format(plan.certificate.pass_file)
   end
   lines[#lines + 1] = "\nThe CRT file has the whole chain, leaf first: without its intermediates "
