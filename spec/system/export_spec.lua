@@ -134,6 +134,21 @@ describe("a call for other clients #stock", function()
     stop()
   end))
 
+  it("keeps the password of a proxy out of the script", async(function()
+    start()
+    for _, scheme in ipairs { "", "http://" } do
+      local run = process.run { process.iflow, "curl", "/http/orders", "--service-key", keys.secret,
+        "--cacert", sb.endpoints.cacert, "--force", dir = dir.path, timeout = 60,
+        env = { IFLOW_PROXY = scheme .. "joe:hunt%40er22@127.0.0.1:9" } }
+      assert.equal(0, run.code, run.err)
+      assert.is_nil(run.out:find("er22", 1, true))
+      assert.is_truthy(run.out:find("--proxy " .. scheme .. "127.0.0.1:9 ", 1, true))
+      assert.is_truthy(dir:read "iflow-curl/call.conf":find('proxy-user = "joe:hunt%40er22"', 1,
+        true))
+    end
+    stop()
+  end))
+
   it("is one call, whatever the address", async(function()
     start()
     local run = iflow("curl", "/http/orders?n=[1-3]&m={a,b}", "--service-key", keys.secret,

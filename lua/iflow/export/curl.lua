@@ -35,10 +35,11 @@ end
 
 -- Secrets -----------------------------------------------------------------------------------------
 
--- A proxy's URL without user and password, and these as a config line.
+-- A proxy's URL without user and password, and these as a config line. The scheme may be missing.
 local function proxy_of(url)
-  local scheme, user, rest = url:match "^(%a[%w+.-]*://)([^/@]*)@(.*)$"
-  if not scheme then return url, "" end
+  local scheme = url:match "^%a[%w+.-]*://" or ""
+  local user, rest = url:sub(#scheme + 1):match "^([^/]*)@(.*)$"
+  if not user then return url, "" end
   return scheme .. rest, config_line("proxy-user", user)
 end
 
