@@ -236,7 +236,8 @@ return function(plan, secrets)
   local way, err = prepared(plan, secrets)
   if not way then return nil, err end
   local parts = { ("#!/bin/sh\n# %s %s, as iflow sends it. The secrets are in files of %s.\n"
-    .. "set -eu\numask 077"):format(plan.call.method, plan.call.url, secrets.dir) }
+    .. "set -eu\numask 077"):format(plan.call.method, plan.call.url, secrets.dir:gsub("%c", "?"))
+  }
   if plan.token then parts[#parts + 1] = token_commands(plan, way, secrets) end
   if plan.call.csrf == true then parts[#parts + 1] = csrf_commands(plan, way, secrets) end
   parts[#parts + 1], err = call_command(plan, way, secrets)

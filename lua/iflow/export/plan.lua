@@ -78,7 +78,16 @@ local function address(settings, key, call)
     if not base then return usage(("'%s' is a path, but the service key has no url"):format(to)) end
     to = base:gsub("/+$", "") .. (to:sub(1, 1) == "/" and "" or "/") .. to
   end
-  return joined(to, query_text(call.query))
+  to = joined(to, query_text(call.query))
+  if not to:find "[%c ]" then return to end
+  return nil, errors { code = "url.invalid", message = "the URL has a blank or control character",
+    hint = "percent-encode it, such as %20" }
+end
+
+-- Stands in a comment of a script, so nothing but a word may come through (RFC 9110, 5.6.2).
+local function check_method(method)
+  if method:find "^[%w!#$%%&'*+.^_`|~-]+$" then return method end
+  return usage(("'%s' is no method for a request"):format((method:gsub("%c", "?"))))
 end
 
 -- Credentials ------------------------------------------------------------------------------------
@@ -194,7 +203,10 @@ function plan.new(settings, call)
     trust = settings.trust, proxy = settings.proxy,
     connect_timeout = seconds(settings.connect_timeout),
     timeout = seconds(call.timeout or settings.timeout) }
-  made.call = { method = call.method or (call.body ~= nil and "POST" or "GET"), url = url,
+  local method
+  method, err = check_method(call.method or (call.body ~= nil and "POST" or "GET"))
+  if not method then return nil, err end
+  made.call = { method = method, url = url,
     headers = header_list(call.headers), body = call.body, way = way, csrf = call.csrf }
   if way == "token" then made.token = token_of(settings, key) end
   return with_credential(made, settings, key)
