@@ -239,8 +239,9 @@ local function with_defaults(options, override, defaults)
     out.next = nil
     return out
   end
+  local instead = { cacert = out.trust, trust = out.cacert } -- one excludes the other
   for name, value in pairs(defaults) do
-    if out[name] == nil then out[name] = value end
+    if out[name] == nil and instead[name] == nil then out[name] = value end
   end
   return out
 end

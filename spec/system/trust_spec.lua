@@ -127,6 +127,33 @@ describe("a trust store", function()
     end)
   end))
 
+  it("of a sender counts instead of a variable's roots, and cannot stand beside them", async(
+    function()
+      local home <close> = landscape.open()
+      local key = home:key "secret".path
+      local store = home.dir:file "trust.pem"
+      assert(trust.add(store, { home.cacert }))
+      local script = home.dir:write("s.lua", ([[
+        local iflow = require "iflow"
+        iflow.sender "orders" { to = "/http/orders", trust = %q, service_key = %q }
+      ]]):format(store, key))
+      local input = home.dir:write("input", "1")
+      local function run(...)
+        return process.run { process.iflow, timeout = 60, dir = home.dir.path,
+          env = { IFLOW_CACERT = dir:file "root.pem" }, ... }
+      end
+      local ran = run("run", script, "--sender", "orders", "--input", input)
+      assert.equal(0, ran.code, ran.err)
+      local shown = run("curl", "--script", script, "--input", input)
+      assert.equal(0, shown.code, shown.err)
+      assert.is_nil(shown.out:find(dir:file "root.pem", 1, true))
+      for _, words in ipairs { { "call", "/http/orders" }, { "check" }, { "token" },
+                               { "curl", "/http/orders" }, { "run", script } } do
+        table.move({ "--trust", store, "--service-key", key }, 1, 4, #words + 1, words)
+        assert.equal(2, run(table.unpack(words)).code, words[1])
+      end
+    end))
+
   it("is kept on the command line", async(function()
     local path = dir:file "e.pem"
     local function run(...) return process.run { timeout = 60, process.iflow, "trust", ... } end

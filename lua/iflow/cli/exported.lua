@@ -98,9 +98,11 @@ local function first_message(sender, path)
 end
 
 local function settings_of(sender, args, out)
-  local settings = tenants.settings(args, out)
+  local settings, own = tenants.settings(args, out), sender.options
+  if own.trust ~= nil then settings.cacert = nil end
+  if own.cacert ~= nil then settings.trust = nil end
   for _, name in ipairs(definition.for_tenant) do
-    if sender.options[name] ~= nil then settings[name] = sender.options[name] end
+    if own[name] ~= nil then settings[name] = own[name] end
   end
   return settings
 end

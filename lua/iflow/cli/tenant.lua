@@ -83,6 +83,11 @@ end
 
 --- What iflow.tenant is given for the parsed words. With --verbose heads go to the log.
 function tenant.settings(args, out)
+  if args.cacert and args.trust then
+    error(errors { code = "usage.invalid", message = "--cacert and --trust (or their variables) "
+      .. "exclude each other: instead of the system's authorities, or beside them",
+      hint = "env -u IFLOW_CACERT iflow … takes a variable away for one command" }, 0)
+  end
   if args.verbose and args.log_level ~= "trace" then core.log.level "debug" end
   local cache = caches[args.token_cache]
   if cache == nil then
