@@ -73,9 +73,11 @@ local function options_of(args)
   local roots, err
   if args.lb_roots or args.token_roots then roots, err = lists.load(args) end
   if err then return nil, err end
+  -- What is critical is a warning, too, whichever of the two is more.
+  local days = args.nagios and math.max(args.warning, args.critical) or args.warning
   local options = { to = args.to, auth = args.auth, api = args.api_key, role = args.role,
     csrf = csrf[args.csrf], send = args.send or nil, timeout = args.max_time, roots = roots,
-    warn_days = args.warning, key_age = args.key_age, offline = args.offline or nil }
+    warn_days = days, key_age = args.key_age, offline = args.offline or nil }
   for _, pair in ipairs { { "offline", "send" }, { "nagios", "bundle" } } do
     if args[pair[1]] and args[pair[2]] then
       return usage(("--%s and --%s exclude each other"):format(pair[1], pair[2]))

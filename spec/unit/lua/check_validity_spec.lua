@@ -142,6 +142,8 @@ describe("the validity of credentials", function()
     end
     local path = key_file("watched", 19.5)
     assert.same({ 2, "CRITICAL" }, nagios("--service-key", path, "--critical", "21"))
+    assert.same({ 2, "CRITICAL" }, nagios("--service-key", path, "--warning", "5", "--critical",
+      "21"))
     local _, values = nagios("--service-key", path, "--warning", "10", "--critical", "5")
     assert.equal("19;10:;5:", values.service_key_days)
   end)
