@@ -34,11 +34,18 @@ function kinds.credential(name)
   return directory .. "/" .. name
 end
 
+-- A value that names no file is not shown: somebody may have put the secret itself there.
 function kinds.env(name)
   local path = os.getenv(name)
-  if path and path ~= "" then return path end
-  return usage(("'env:%s': the variable is not set"):format(name),
-    "set it to the path of the file")
+  if not path or path == "" then
+    return usage(("'env:%s': the variable is not set"):format(name),
+      "set it to the path of the file")
+  elseif core.file.stat(path) then
+    return path
+  end
+  return nil, errors { code = "file.not_found",
+    message = ("'env:%s': what the variable says is not the path of a file"):format(name),
+    hint = "write the secret into a file, and set the variable to its path" }
 end
 
 local function run(words)

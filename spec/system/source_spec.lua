@@ -81,6 +81,23 @@ describe("credentials from elsewhere", function()
     assert.equal(2, call "--service-key=credential:../x")
   end))
 
+  it("are not shown when a variable holds the secret instead of a path", async(function()
+    local home <close> = landscape.open()
+    local secret, external = home:key "secret", home:key "external"
+    for _, words in ipairs {
+      { "--service-key", "env:PASTED" },
+      { "--service-key", secret.path, "--cert", external.cert, "--key", "env:PASTED" },
+      { "--service-key", external.path, "--cert", external.cert, "--key", external.key,
+        "--pass-file", "env:PASTED" },
+    } do
+      local run = process.run { process.iflow, "call", "/http/orders", "-d", "1", "--cacert",
+        home.cacert, timeout = 60, env = { PASTED = "hunter2-hunter2" }, table.unpack(words) }
+      assert.equal(2, run.code)
+      assert.is_nil((run.out .. run.err):find("hunter2", 1, true))
+      assert.is_truthy(run.err:find("env:PASTED", 1, true))
+    end
+  end))
+
   it("are not looked for when there is no place for them", async(function()
     local home <close> = landscape.open()
     assert.equal("usage.invalid", outcome(home, { service_key = "credential:orders" }))
