@@ -290,6 +290,22 @@ end
 
 -- Two credentials ------------------------------------------------------------------------------
 
+-- What is wrong with them would be raised by whichever call tries the next one.
+local function check_parts(following, level)
+  local key, probe = following.service_key, following.probe
+  local kind = type(key)
+  if key ~= nil and kind ~= "string" and kind ~= "table" and kind ~= "userdata" then
+    error("option 'service_key' of 'next' must be a path, a table or an iflow.service_key, got "
+      .. kind, level + 1)
+  elseif not probe then
+    return
+  end
+  suggest.check_keys(probe, call_options, level + 1)
+  if type(probe.to) ~= "string" then
+    error("option 'probe' of 'next' needs 'to', a path or a URL, got " .. type(probe.to), level + 1)
+  end
+end
+
 local function check_next(following, level)
   if following == nil then return end
   if type(following) ~= "table" then
@@ -305,6 +321,7 @@ local function check_next(following, level)
         type(following[name])), level + 1)
     end
   end
+  check_parts(following, level + 1)
 end
 
 -- The options of a tenant with the next credential instead of its own.

@@ -140,7 +140,9 @@ describe("the next credential", function()
   end))
 
   it("is checked where it is defined", function()
-    for _, following in ipairs { "new.json", { key_file = "x" }, { from = "tomorrow" } } do
+    for _, following in ipairs { "new.json", { key_file = "x" }, { from = "tomorrow" },
+      { service_key = 5 }, { service_key = "b.json", probe = {} },
+      { service_key = "b.json", probe = { too = "/http/orders", to = "/http/orders" } } } do
       assert.has_error(function()
         iflow.tenant { service_key = "a.json", next = following }
       end)
