@@ -75,6 +75,15 @@ local function add_options(scrub, options)
   add_key_file(scrub, options.service_key)
 end
 
+-- { name = value | { v1, v2 } }; a function's values are made for each message.
+local function add_headers(scrub, headers)
+  for _, value in pairs(type(headers) == "table" and headers or {}) do
+    for _, one in pairs(type(value) == "table" and value or { value }) do
+      if type(one) == "string" then scrub:add(one) end
+    end
+  end
+end
+
 local function secrets_of(known)
   local scrub, options = new_scrub(), known.options or {}
   add_key(scrub, known.key)
@@ -84,9 +93,7 @@ local function secrets_of(known)
   for _, value in pairs { options.api, known.api } do
     add_options(scrub, type(value) == "table" and value or { service_key = value })
   end
-  for _, value in pairs(known.sender and known.sender.headers or {}) do
-    if type(value) == "string" then scrub:add(value) end
-  end
+  add_headers(scrub, known.sender and known.sender.headers)
   return scrub
 end
 

@@ -17,7 +17,7 @@ local iflow = require "iflow"
 iflow.sender "orders" {
   service_key = iflow.args.key, cacert = iflow.args.ca,
   to = function(message) return "/http/orders?n=" .. message.data.n end,
-  headers = { ["X-Api-Key"] = "key-of-another-system" },
+  headers = { ["X-Api-Key"] = "key-of-another-system", ["X-Keys"] = { "one-of-several-keys" } },
   transform = { iflow.transform.csv { header = true }, iflow.transform.to_json {} },
 }
 ]]
@@ -71,7 +71,7 @@ describe("a call for other clients #stock", function()
     keys = { secret = support.key_file(sb, secret),
              certificate = support.key_file(sb, certificate) }
     secrets = { client = secret.oauth.clientsecret, key = certificate.oauth.key,
-                header = "key-of-another-system" }
+                header = "key-of-another-system", more = "one-of-several-keys" }
   end
 
   local function stop()
