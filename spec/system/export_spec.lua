@@ -149,6 +149,23 @@ describe("a call for other clients #stock", function()
     stop()
   end))
 
+  it("has fields of one name in their order", async(function()
+    start()
+    local words = { "/http/orders", "--service-key", keys.secret }
+    local names = { "X-A", "X-B", "X-C", "X-D", "X-E" }
+    for i = 1, 30 do
+      table.move({ "-H", ("%s: %d"):format(names[i % 5 + 1], i) }, 1, 2, #words + 1, words)
+    end
+    local run = iflow("postman", table.unpack(words))
+    assert.equal(0, run.code, run.err)
+    local before = {}
+    for _, field in ipairs(core.json.decode(run.out).item[2].request.header) do
+      assert.is_true(tonumber(field.value) > (before[field.key] or 0), field.key)
+      before[field.key] = tonumber(field.value)
+    end
+    stop()
+  end))
+
   it("is one call, whatever the address", async(function()
     start()
     local run = iflow("curl", "/http/orders?n=[1-3]&m={a,b}", "--service-key", keys.secret,

@@ -162,16 +162,21 @@ end
 
 -- A call -----------------------------------------------------------------------------------------
 
--- { name = value | { v1, v2 } } or { { name, value } … } -> the latter, sorted by name.
+-- { name = value | { v1, v2 } } or { { name, value } … } -> the latter, by name. The order of
+-- fields with one name stays, since it says something (RFC 9110, 5.3).
 local function header_list(headers)
   local list = {}
   for name, value in pairs(headers or {}) do
     if type(name) == "number" then name, value = value[1], value[2] end
     for _, one in ipairs(type(value) == "table" and value or { value }) do
-      list[#list + 1] = { name, tostring(one) }
+      list[#list + 1] = { name, tostring(one), at = #list }
     end
   end
-  table.sort(list, function(a, b) return a[1]:lower() < b[1]:lower() end)
+  table.sort(list, function(a, b)
+    local left, right = a[1]:lower(), b[1]:lower()
+    if left ~= right then return left < right end
+    return a.at < b.at
+  end)
   return list
 end
 
