@@ -393,6 +393,20 @@ describe("a call for other clients #stock", function()
     stop()
   end))
 
+  it("is written with its environment, or not at all", async(function()
+    start()
+    local function postman(key, ...)
+      return iflow("postman", "/http/orders", "--service-key", keys[key], ...).code
+    end
+    assert.equal(2, postman("certificate", "-o", "c.json", "--environment", "e.json"))
+    assert.equal(2, postman("secret", "-o", "c.json", "--environment", "c.json", "--force"))
+    dir:write("e.json", "{}")
+    assert.equal(2, postman("secret", "-o", "c.json", "--environment", "e.json"))
+    assert.is_nil(core.file.stat(dir:file "c.json"))
+    assert.equal(0, postman("secret", "-o", "c.json", "--environment", "e.json", "--force"))
+    stop()
+  end))
+
   it("leaves alone what others can see", async(function()
     start()
     assert(core.file.mkdir(dir:file "iflow-curl", "0755"))

@@ -6,26 +6,38 @@ local postman = require "iflow.export.postman"
 
 local json = core.json
 
-local function write(path, value, mode, force)
-  if not force and core.file.stat(path) then
-    return nil, errors { code = "file.exists", message = ("'%s' exists already"):format(path),
-      hint = "give another name, or --force to replace it" }
+local function usage(message)
+  return nil, errors { code = "usage.invalid", message = message }
+end
+
+-- Whether both can be written, before one of them is.
+local function check_files(args, environment)
+  if args.environment and not environment then
+    return usage "--environment has no use: the call needs no client secret"
+  elseif args.environment and args.environment == args.output then
+    return usage "--output and --environment name the same file; only one of them has the secret"
   end
+  for _, path in ipairs { args.output or args.environment, args.environment } do
+    if not args.force and core.file.stat(path) then
+      return nil, errors { code = "file.exists", message = ("'%s' exists already"):format(path),
+        hint = "give another name, or --force to replace it" }
+    end
+  end
+  return true
+end
+
+local function write(path, value, mode)
+  if not path then return true end
   return core.file.write(path, assert(json.encode(value, { pretty = true, sort = true })) .. "\n",
     mode)
 end
 
 local function write_all(args, collection, environment)
-  if args.output then
-    local ok, err = write(args.output, collection, "0644", args.force)
-    if not ok then return nil, err end
-  end
-  if not args.environment then return true end
-  if not environment then
-    return nil, errors { code = "usage.invalid", message = "--environment has no use: the call "
-      .. "needs no client secret" }
-  end
-  return write(args.environment, environment, "0600", args.force)
+  local ok, err = check_files(args, environment)
+  if not ok then return nil, err end
+  ok, err = write(args.output, collection, "0644")
+  if not ok then return nil, err end
+  return write(args.environment, environment, "0600")
 end
 
 local function run(args, out)
