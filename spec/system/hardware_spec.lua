@@ -110,7 +110,7 @@ assert(tenant:call { to = "/http/orders", body = "1" })
     local wrong = home.dir:write("wrong", "000000\n")
     for _, case in ipairs {
       { "cert.passphrase", "--cert", key.cert, "--key", NAME },
-      { "cert.hardware", "--cert", key.cert, "--key", NAME, "--pass-file", wrong },
+      { "cert.passphrase", "--cert", key.cert, "--key", NAME, "--pass-file", wrong },
       { "cert.hardware", "--cert", key.cert, "--key", "pkcs11:token=orders;object=other",
         "--pass-file", pin_file },
       { "cert.hardware", "--cert", "pkcs11:token=none;object=sender", "--pass-file", pin_file },

@@ -206,6 +206,12 @@ static int fail_nothing(const struct place *p, const char *what, iflow_error *er
   const char *reason = first != 0 ? ERR_reason_error_string(first) : NULL;
   if (reason != NULL) snprintf(why, sizeof why, " (%s)", reason);
   ERR_clear_error();
+  if (p->asked && p->pin != NULL && strncmp(why, " (PIN ", 6) == 0) { /* as PKCS#11 names them */
+    ifl_fail(err, IFLOW_ECERTPASS, "the token of '%.300s' refuses the PIN%s", p->object, why);
+    ifl_hint(err, "correct the PIN before the next try: after a few wrong ones tokens lock "
+                  "themselves");
+    return IFLOW_ECERTPASS;
+  }
   if (p->asked && p->pin == NULL) {
     ifl_fail(err, IFLOW_ECERTPASS, "the token of '%.300s' wants its PIN, and none was given",
              p->object);
