@@ -157,9 +157,24 @@ int ifl_write_all(int fd, const void *data, size_t n)
   return 0;
 }
 
+/* A device or a pipe is written to: a file in its place would be the end of it. */
+static int write_special(const char *path, const void *data, size_t n, iflow_error *err)
+{
+  int rc = 0;
+  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO may have no reader */
+  if (fd < 0) return ifl_fail_errno(err, errno, "cannot open '%s'", path);
+  if (fcntl(fd, F_SETFL, 0) < 0 || ifl_write_all(fd, data, n) < 0)
+    rc = ifl_fail_errno(err, errno, "cannot write '%s'", path);
+  if (close(fd) < 0 && rc == 0) rc = ifl_fail_errno(err, errno, "cannot write '%s'", path);
+  return rc;
+}
+
 int ifl_file_write(const char *path, const void *data, size_t n, unsigned mode, iflow_error *err)
 {
   struct ifl_buf tmp = IFL_BUF_INIT(8192);
+  struct stat st;
+  if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+    return write_special(path, data, n, err);
   int rc = ifl_buf_addf(&tmp, err, "%s.XXXXXX", path);
   if (rc < 0) return rc;
   int fd = mkstemp(tmp.data); /* created 0600: nobody else can open it before the mode is set */

@@ -39,7 +39,7 @@ int ifl_file_read(struct ifl_buf *b, const char *path, iflow_error *err);
 int ifl_write_all(int fd, const void *data, size_t n);
 
 /* Writes a file so that a reader sees the old or the new content, never half: a temporary file of
- * the given mode beside it, fsync, rename. */
+ * the given mode beside it, fsync, rename. A device or a pipe there is written to. */
 int ifl_file_write(const char *path, const void *data, size_t n, unsigned mode, iflow_error *err);
 
 #endif

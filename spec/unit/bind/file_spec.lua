@@ -22,6 +22,18 @@ describe("core.file", function()
     assert.same({ "a" }, file.list(dir))
   end)
 
+  it("writes to a device, and puts no file in its place", function()
+    assert(os.execute(("ln -s /dev/full %s/full && ln -s /dev/null %s/null"):format(dir, dir)))
+    local ok, err = file.write(dir .. "/full", "x")
+    assert.is_nil(ok)
+    assert.equal("file.io", err.code)
+    assert.is_true(file.write(dir .. "/null", "x"))
+    assert.same({ "full", "null" }, file.list(dir))
+    for _, name in ipairs { "full", "null" } do
+      assert.not_equal("file", file.stat(dir .. "/" .. name).kind)
+    end
+  end)
+
   it("syncs what was written by other means", function()
     local out <close> = assert(io.open(dir .. "/a", "wb"))
     assert(out:write "1")
