@@ -8,7 +8,8 @@
 --                                            and so is what looks like one
 --
 -- Found as it is, form-encoded, as JSON and hex write it, and within base64 and base64url of
--- anything that has it inside, such as the Authorization field of "client:secret".
+-- anything that has it inside, such as the Authorization field of "client:secret"; also where lines
+-- were broken, as base64(1) does.
 
 local core = require "iflow.core"
 local errors = require "iflow.error"
@@ -122,8 +123,47 @@ local function without(text, secret)
   return table.concat(parts, "***")
 end
 
+-- The text without its line breaks, and where its lines stand in both: { { in that one, here } … }.
+local function unwrapped(text)
+  local parts, lines, length = {}, {}, 0
+  for from, line in text:gmatch "()([^\r\n]+)" do
+    parts[#parts + 1], lines[#lines + 1] = line, { length + 1, from }
+    length = length + #line
+  end
+  return table.concat(parts), lines
+end
+
+-- Where a byte of the unwrapped text stands in the text.
+local function place_of(lines, at)
+  local low, high = 1, #lines
+  while low < high do
+    local middle = (low + high + 1) // 2
+    if lines[middle][1] <= at then low = middle else high = middle - 1 end
+  end
+  return lines[low][2] + at - lines[low][1]
+end
+
+-- Secrets over several lines. One is found at a time, the first ones last, so that places hold.
+local function without_wrapped(text, secrets)
+  local joined, lines = unwrapped(text)
+  for _, secret in ipairs(secrets) do
+    local places, at = {}, #secret >= PART and joined:find(secret, 1, true)
+    while at do
+      places[#places + 1] = at
+      at = joined:find(secret, at + #secret, true)
+    end
+    for i = #places, 1, -1 do
+      local from, to = place_of(lines, places[i]), place_of(lines, places[i] + #secret - 1)
+      text = text:sub(1, from - 1) .. "***" .. text:sub(to + 1)
+    end
+    if #places > 0 then joined, lines = unwrapped(text) end
+  end
+  return text
+end
+
 local function clean(self, text)
   for _, secret in ipairs(sorted(self)) do text = without(text, secret) end
+  if text:find("[\r\n]") then text = without_wrapped(text, sorted(self)) end
   return core.log.redact(text)
 end
 
