@@ -145,6 +145,13 @@ describe("iflow cert check", function()
       assert.equal("fine", verdicts(json("check", table.unpack(words))).key)
     end
     assert.equal(2, iflow("check", leaf, "--key", "credential:none").code)
+    assert.equal(0, iflow("request", dir:file "asked", "--subject", "CN=x", "--pass-file",
+      cat(pass)).code)
+    assert.is_truthy(process.read(dir:file "asked.key.pem"):find("ENCRYPTED", 1, true))
+    local store = dir:file "store.p12"
+    assert.equal(0, process.run { "openssl", "pkcs12", "-export", "-in", leaf, "-inkey",
+      dir:file "key.pem", "-out", store, "-passout", "file:" .. pass }.code)
+    assert.equal(0, iflow("show", store, "--pass-file", cat(pass)).code)
   end)
 
   it("names the file of authorities that holds none", function()

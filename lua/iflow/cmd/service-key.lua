@@ -4,6 +4,7 @@ local certificates = require "iflow.cli.certificates"
 local checks = require "iflow.cli.key_checks"
 local core = require "iflow.core"
 local errors = require "iflow.error"
+local source = require "iflow.source"
 local tenants = require "iflow.cli.tenant"
 
 local array = core.json.array
@@ -68,7 +69,7 @@ end
 
 local function passphrase_of(args)
   if not args.pass_file then return nil end
-  return core.secret.file(args.pass_file)
+  return source.secret(args.pass_file)
 end
 
 local function check(args, out)

@@ -1,8 +1,8 @@
 -- request.lua -- iflow cert request NAME: a key pair and its signing request, for the key type
 -- External Certificate.
 local cert = require "iflow.cert"
-local core = require "iflow.core"
 local new_files = require "iflow.cli.new_files"
+local source = require "iflow.source"
 
 local kinds = { ["rsa-2048"] = { "rsa", 2048 }, ["rsa-3072"] = { "rsa", 3072 },
                 ["rsa-4096"] = { "rsa", 4096 }, ["ec-p256"] = { "ec", 256 },
@@ -11,7 +11,7 @@ local names = { "rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384" }
 
 local function passphrase(args)
   if not args.pass_file then return nil end
-  return core.secret.file(args.pass_file)
+  return source.secret(args.pass_file)
 end
 
 local function run(args, out)

@@ -1,6 +1,7 @@
 -- show.lua -- iflow cert show FILE: what a file with certificates says, whatever its format.
 local certificates = require "iflow.cli.certificates"
 local core = require "iflow.core"
+local source = require "iflow.source"
 
 local function headline(file, info)
   local n = #info.certificates
@@ -35,7 +36,7 @@ end
 local function run(args, out)
   local pass, info, err
   if args.pass_file then
-    pass, err = core.secret.file(args.pass_file)
+    pass, err = source.secret(args.pass_file)
     if not pass then return nil, err end
   end
   info, err = core.cert.read(args.file, { passphrase = pass })
