@@ -388,6 +388,7 @@ describe("a call for other clients #stock", function()
       { "curl", "/http/orders", "--service-key", keys.secret, "--auth", "certificate" },
       { "postman", "/http/orders", "--service-key", key, "--environment", "e.json" },
       { "curl", "/http/orders\ntouch x", "--service-key", key },
+      { "curl", "https://joe:word@localhost/http/orders", "--service-key", key },
       { "curl", "/http/orders", "--service-key", key, "-X", "GET\ntouch x" },
     } do
       assert.equal(2, iflow(table.unpack(words)).code, table.concat(words, " "))

@@ -79,7 +79,12 @@ local function address(settings, key, call)
     to = base:gsub("/+$", "") .. (to:sub(1, 1) == "/" and "" or "/") .. to
   end
   to = joined(to, query_text(call.query))
-  if not to:find "[%c ]" then return to end
+  if to:find "^%a+://[^/?#]*@" then
+    return nil, errors { code = "url.invalid", message = "the URL has a user name or password in "
+      .. "it", hint = "take it out: credentials come from the service key or an option" }
+  elseif not to:find "[%c ]" then
+    return to
+  end
   return nil, errors { code = "url.invalid", message = "the URL has a blank or control character",
     hint = "percent-encode it, such as %20" }
 end
