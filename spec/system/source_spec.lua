@@ -98,6 +98,23 @@ describe("credentials from elsewhere", function()
     end
   end))
 
+  it("are not shown when they stand where the path of their file belongs", async(function()
+    local home <close> = landscape.open()
+    local secret, external = home:key "secret", home:key "external"
+    local json, pem = process.read(secret.path), process.read(external.key)
+    for _, case in ipairs {
+      { IFLOW_SERVICE_KEY = json },
+      { IFLOW_SERVICE_KEY = external.path, IFLOW_CERT = external.cert, IFLOW_KEY = pem },
+    } do
+      local run = process.run { process.iflow, "call", "/http/orders", "-d", "1", "--cacert",
+        home.cacert, timeout = 60, env = case }
+      assert.equal(2, run.code, run.err)
+      for _, text in ipairs { json:match '"clientsecret"%s*:%s*"([^"]*)', pem:match "\n(%w+)" } do
+        assert.is_nil((run.out .. run.err):find(text, 1, true))
+      end
+    end
+  end))
+
   it("are not looked for when there is no place for them", async(function()
     local home <close> = landscape.open()
     assert.equal("usage.invalid", outcome(home, { service_key = "credential:orders" }))

@@ -125,13 +125,26 @@ static int read_all(struct ifl_buf *b, int fd, const char *path, iflow_error *er
   }
 }
 
+/* What is no file may be a secret that stands where its path belongs: a JSON text or PEM. */
+static int fail_open(const char *path, iflow_error *err)
+{
+  int number = errno;
+  if (path[strspn(path, " \t\r\n")] != '{' && strstr(path, "-----BEGIN") == NULL)
+    return ifl_fail_errno(err, number, "cannot open '%s'", path);
+  ifl_fail(err, IFLOW_EINVAL,
+           "the text of a service key or of a PEM file stands where the path of "
+           "the file is expected");
+  ifl_hint(err, "write it into a file that only you can read, and name that one");
+  return IFLOW_EINVAL;
+}
+
 int ifl_file_read(struct ifl_buf *b, const char *path, iflow_error *err)
 {
   struct stat st;
   int rc;
   /* O_NONBLOCK: opening a FIFO nobody writes to must not hang; it changes nothing for files. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return ifl_fail_errno(err, errno, "cannot open '%s'", path);
+  if (fd < 0) return fail_open(path, err);
   if (fstat(fd, &st) < 0) {
     rc = ifl_fail_errno(err, errno, "cannot read '%s'", path);
   } else if (S_ISDIR(st.st_mode)) {
