@@ -393,6 +393,12 @@ describe("a call for other clients #stock", function()
     } do
       assert.equal(2, iflow(table.unpack(words)).code, table.concat(words, " "))
     end
+    -- A private key where the path of its file belongs would stand in the script.
+    local run = process.run { process.iflow, "curl", "/http/orders", "--service-key", key,
+      "--auth", "certificate", dir = dir.path, timeout = 60,
+      env = { IFLOW_CERT = sb.endpoints.cacert, IFLOW_KEY = secrets.key } }
+    assert.equal(2, run.code)
+    assert.is_false(has_secret(run.out .. run.err))
     assert.is_nil(core.file.stat(dir:file "iflow-curl"))
     stop()
   end))

@@ -24,6 +24,7 @@ local errors = require "iflow.error"
 local hardware = require "iflow.hardware"
 local source = require "iflow.source"
 
+local FILE_MAX = 1024 * 1024
 local FORM_KEPT = "[^%w*%-._]"
 
 local plan = {}
@@ -104,6 +105,9 @@ local function own_certificate(settings, made)
   for _, name in ipairs { "cert", "key" } do
     local path, err, secret
     if settings[name] then path, err, secret = source.resolve(settings[name]) end
+    if path and not hardware.is_named(path) then -- what is no file is not to stand in a command
+      err = select(2, core.file.read(path, FILE_MAX))
+    end
     if err then return nil, err end
     made[name], made[name .. "_pem"] = path, secret
   end
