@@ -74,7 +74,8 @@ end
 local function write(path, certificates)
   local parts = { "# Roots to trust; changed with: iflow trust add|remove\n" }
   for _, certificate in ipairs(certificates) do parts[#parts + 1] = block(certificate) end
-  return core.file.write(path, table.concat(parts, "\n"), "0644")
+  -- A link to the store stays one: senders may know the store by its own name.
+  return core.file.write(core.file.absolute(path) or path, table.concat(parts, "\n"), "0644")
 end
 
 local function position(certificates, sha256)

@@ -78,6 +78,16 @@ describe("a trust store", function()
     end
   end)
 
+  it("is changed, not replaced, by the name of a link to it", function()
+    local path, link = dir:file "linked.pem", dir:file "link.pem"
+    assert(trust.add(path, { dir:file "root.pem" }))
+    assert(os.execute(("ln -s linked.pem %s"):format(process.quote(link))))
+    assert(trust.add(link, { dir:file "next.pem" }))
+    assert.equal(2, #assert(trust.list(path)))
+    assert(trust.remove(link, trust.list(path)[1].sha256))
+    assert.equal(1, #assert(trust.list(path)))
+  end)
+
   it("holds no more roots than can be read of it", function()
     local path = dir:file "many.pem"
     local function add(number)
