@@ -388,6 +388,8 @@ describe("a call for other clients #stock", function()
       { "curl", "/http/orders", "--service-key", keys.secret, "--auth", "certificate" },
       { "postman", "/http/orders", "--service-key", key, "--environment", "e.json" },
       { "curl", "/http/orders\ntouch x", "--service-key", key },
+      { "postman", "/http/orders?n={{clientSecret}}", "--service-key", keys.secret },
+      { "postman", "/http/orders", "--service-key", keys.secret, "-H", "X-A: {{clientSecret}}" },
       { "curl", "https://joe:word@localhost/http/orders", "--service-key", key },
       { "curl", "/http/orders", "--service-key", key, "-X", "GET\ntouch x" },
     } do

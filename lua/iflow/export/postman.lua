@@ -183,7 +183,25 @@ local function body_of(body)
   return raw_body(table.concat(pieces))
 end
 
+-- The same in the address and in fields: {{clientSecret}} in a record would send the secret there.
+local function check_plain(plan)
+  local texts = { plan.call.url }
+  for _, header in ipairs(plan.call.headers) do
+    texts[#texts + 1] = header[1]
+    if not is_secret(header[1]) then texts[#texts + 1] = header[2] end
+  end
+  for _, text in ipairs(texts) do
+    if text:find("{{", 1, true) then
+      return nil, errors { code = "usage.invalid", hint = "make the call with: iflow curl",
+        message = "the address or a header field has '{{', which Postman takes for a variable" }
+    end
+  end
+  return true
+end
+
 local function call_item(plan)
+  local ok, why = check_plain(plan)
+  if not ok then return nil, why end
   local body, err = body_of(plan.call.body)
   if err then return nil, err end
   local headers = array {}
