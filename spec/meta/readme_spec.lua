@@ -24,6 +24,7 @@ end
 local function elsewhere(line)
   return line:find "^luarocks .* rocks/iflow%-scm%-1%.rockspec$" -- rock_spec.lua takes this line
     or line:find "^sudo apt%-get install %./build/.*%.deb$" -- package_spec.lua does this with dpkg
+    or line:find "^scripts/setup %-%-static$" or line:find " build%-static" -- static_spec.lua
 end
 
 -- A function that exchanges the ports of a text.

@@ -31,7 +31,7 @@ describe("scripts/bench #stock", function()
 
   it("lists the rows that the ids begin with", function()
     local result = bench("--list", "cold")
-    assert.equal("cold.run\ncold.run_cached\n", result.out)
+    assert.equal("cold.run\ncold.run_cached\ncold.run_static\ncold.run_static_cached\n", result.out)
   end)
 
   it("refuses rows and options that it does not know", function()

@@ -29,6 +29,12 @@ end
 --- The host binary.
 function bench:iflow() return self.build .. "/bin/iflow" end
 
+--- The host binary with libcurl within it; nil when it is not built.
+function bench.static_iflow()
+  local dir = os.getenv "IFLOW_STATIC_BUILD"
+  return dir and dir .. "/bin/iflow"
+end
+
 --- A file of scripts/benchmarks.
 function bench.file(name) return "scripts/benchmarks/" .. name end
 

@@ -16,7 +16,8 @@ usage: scripts/bench [--quick] [--json FILE] [--plot FILE] [--markdown] [--list]
 
 A ratio is iflow's figure to the other's: below 1 is better where the unit is a cost, above 1 where
 it is something per second. What is not installed is said to be; scripts/setup --bench installs it.
-Say IFLOW_BUILD=DIR to measure that build instead of building.
+Say IFLOW_BUILD=DIR to measure that build instead of building, and IFLOW_STATIC_BUILD=DIR for the
+rows of a build with -DIFLOW_STATIC=ON.
 ]]
 
 -- In the order of the table.

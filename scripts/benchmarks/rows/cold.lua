@@ -1,6 +1,7 @@
 -- cold.lua -- one message by a program that starts, sends it and ends, as from cron: CPU of the
 -- whole. iflow run of a small script with a token fetched, and with one from the cache on disk;
--- curl, with the same root and a token that it is given; and a shell script of two curls.
+-- curl, with the same root and a token that it is given; and a shell script of two curls. The same
+-- with the program that has libcurl within it (IFLOW_STATIC), where it is built.
 local clients = require "scripts.benchmarks.lib.clients"
 
 local RUNS = 10 -- a round
@@ -24,9 +25,9 @@ local function two_curls(bench)
   return { "sh", path }
 end
 
-local function ours(bench, cache)
+local function ours(bench, program, cache)
   local to = bench:endpoint()
-  return { bench:iflow(), "run", "--service-key", to.key, "--cacert", to.cacert, "--token-cache",
+  return { program, "run", "--service-key", to.key, "--cacert", to.cacert, "--token-cache",
     cache, bench.file "peers/iflow_once.lua", "--", to.body }
 end
 
@@ -50,18 +51,29 @@ local function instructions(bench, id, command)
     theirs = bench:instructions(curl(bench)) / 1e6, at_most = 0.5 }
 end
 
+local function compare(bench, id, program, cached)
+  local cache = cached and bench.work .. "/tokens" or "off"
+  os.execute(("mkdir -p -m 700 %s/tokens"):format(bench.work))
+  local command = ours(bench, program, cache)
+  bench:run(command) -- fills the cache
+  bench:versus { id = id, unit = "ms", ours = cost(bench, command), peers = {
+    { name = "curl", run = cost(bench, curl(bench)) },
+    { name = "two curls", run = cost(bench, two_curls(bench)) },
+  }, goals = { curl = { at_most = 0.5 }, ["two curls"] = { at_most = 0.2 } } }
+  if not bench.tiny then instructions(bench, id, command) end
+end
+
 local function row(id, cached)
+  return { id = id, run = function(bench) compare(bench, id, bench:iflow(), cached) end }
+end
+
+local function static_row(id, cached)
   return { id = id, run = function(bench)
-    local cache = cached and bench.work .. "/tokens" or "off"
-    os.execute(("mkdir -p -m 700 %s/tokens"):format(bench.work))
-    local command = ours(bench, cache)
-    bench:run(command) -- fills the cache
-    bench:versus { id = id, unit = "ms", ours = cost(bench, command), peers = {
-      { name = "curl", run = cost(bench, curl(bench)) },
-      { name = "two curls", run = cost(bench, two_curls(bench)) },
-    }, goals = { curl = { at_most = 0.5 }, ["two curls"] = { at_most = 0.2 } } }
-    if not bench.tiny then instructions(bench, id, command) end
+    local program = bench:static_iflow()
+    if program then return compare(bench, id, program, cached) end
+    io.stderr:write "  not built: scripts/setup --static\n"
   end }
 end
 
-return { row("cold.run", false), row("cold.run_cached", true) }
+return { row("cold.run", false), row("cold.run_cached", true),
+  static_row("cold.run_static", false), static_row("cold.run_static_cached", true) }
