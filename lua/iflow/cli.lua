@@ -13,11 +13,13 @@
 local catalogue = require "iflow.cli.catalogue"
 local core = require "iflow.core"
 local errors = require "iflow.error"
-local help = require "iflow.cli.help"
+local lazy = require "iflow.lazy"
 local logging = require "iflow.cli.logging"
 local output = require "iflow.cli.output"
 local parser = require "iflow.cli.parser"
 local suggest = require "iflow.suggest"
+
+local help = lazy "iflow.cli.help"
 
 -- The words behind the first.
 local function tail(words) return table.move(words, 2, #words, 1, {}) end
@@ -164,7 +166,9 @@ local function run_command(command, args, out, host)
   logging.start(args)
   local control = command.graceful and { limit = host.limit, memory = host.memory } or nil
   local by_itself = command.by_itself and command.by_itself(args)
-  collectgarbage "restart" -- stopped by the host while modules were loaded
+  -- Stopped by the host while modules were loaded. It begins when as much again is in use.
+  collectgarbage "restart"
+  collectgarbage("step", -(collectgarbage "count" // 1))
   local stopped_by, ended, ok, code, err = (by_itself and run_by_itself or run_until_signal)(
     function() return command.run(args, out, control) end, host, control)
   if stopped_by then

@@ -54,9 +54,11 @@ local core = require "iflow.core"
 local errors = require "iflow.error"
 local file_state = require "iflow.file_state"
 local hardware = require "iflow.hardware"
-local new_rotation = require "iflow.rotation"
+local lazy = require "iflow.lazy"
 local source = require "iflow.source"
 local suggest = require "iflow.suggest"
+
+local new_rotation = lazy "iflow.rotation"
 
 local module = {
   --- What iflow.tenant takes for options that it is not given: `iflow run` puts its own here.

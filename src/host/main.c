@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -207,6 +208,8 @@ int main(int argc, char **argv)
   int code;
 
   protect_memory();
+  /* What OpenSSL would free in the end goes with the process, at once. Its first call decides. */
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to be told, no end */
   if (is_service(argc, argv)) signal(SIGHUP, SIG_IGN); /* must not end it before it can reload */

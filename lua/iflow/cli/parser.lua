@@ -186,8 +186,27 @@ local function argparse()
     hint = "install the package lua-argparse (apt-get install lua-argparse), or the rock argparse" }
 end
 
--- found:take is called for every argument and option, in their order.
-local function build(name, command, options, found)
+-- The options that the words may name, as a set: "--file" of "--file=x", "-v" and "-f" of "-vf".
+local function named_in(words)
+  local set = {}
+  for _, word in ipairs(words) do
+    set[word:match "^[^=]*"] = true
+    for letter in (word:match "^%-([^-].*)" or ""):gmatch "." do set["-" .. letter] = true end
+  end
+  return set
+end
+
+local function is_named(row, set)
+  for _, name in ipairs(rows.names(row)) do
+    if set[name] then return true end
+  end
+  return false
+end
+
+-- found:take is called for every argument and option, in their order. Of the options argparse is
+-- told of the first, from which it knows what options look like, and of those that may be named:
+-- each one costs as much as loading a module.
+local function build(name, command, options, words, found)
   local new, err = argparse()
   if not new then return nil, err end
   local p = new(name):add_help(false)
@@ -197,10 +216,13 @@ local function build(name, command, options, found)
       for _, word in ipairs(words or {}) do found:take(row, word, row[1]:upper()) end
     end)
   end
-  for _, row in ipairs(options) do
-    p:option(row[1]):count "*":args(row.flag and 0 or 1):action(function(_, _, word)
-      found:take(row, word, rows.long_name(row))
-    end)
+  local named = named_in(words)
+  for i, row in ipairs(options) do
+    if i == 1 or is_named(row, named) then
+      p:option(row[1]):count "*":args(row.flag and 0 or 1):action(function(_, _, word)
+        found:take(row, word, rows.long_name(row))
+      end)
+    end
   end
   return p
 end
@@ -252,9 +274,9 @@ function parser.parse(name, command, words, getenv)
   local before, after = split(words)
   if misused_json(before) then return usage_error(name, "--json takes no value", json_hint) end
   local found = setmetatable({ args = {}, seen = {} }, given)
-  local p, err = build(name, command, options, found)
-  if not p then return nil, err end
   local input = tie_dashes(before, options)
+  local p, err = build(name, command, options, input, found)
+  if not p then return nil, err end
   if command.rest then
     found.args[rows.key(command.rest)] = after
   elseif #after > 0 then
