@@ -1,6 +1,6 @@
--- A build with libcurl within it (IFLOW_STATIC): what it is linked with, and what it says where that
--- libcurl is missing. To build libcurl takes half a minute and Debian's archives: that, and calls
--- with it, at size "full".
+-- A build with libcurl within it (IFLOW_STATIC): what it is linked with, and what it says where
+-- that libcurl is missing. To build libcurl takes half a minute and Debian's archives: that, and
+-- calls with it, at size "full".
 local process = require "spec.support.process"
 local size = require "spec.support.size"
 

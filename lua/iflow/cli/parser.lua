@@ -206,7 +206,7 @@ end
 -- found:take is called for every argument and option, in their order. Of the options argparse is
 -- told of the first, from which it knows what options look like, and of those that may be named:
 -- each one costs as much as loading a module.
-local function build(name, command, options, words, found)
+local function build(name, command, options, given_words, found)
   local new, err = argparse()
   if not new then return nil, err end
   local p = new(name):add_help(false)
@@ -216,7 +216,7 @@ local function build(name, command, options, words, found)
       for _, word in ipairs(words or {}) do found:take(row, word, row[1]:upper()) end
     end)
   end
-  local named = named_in(words)
+  local named = named_in(given_words)
   for i, row in ipairs(options) do
     if i == 1 or is_named(row, named) then
       p:option(row[1]):count "*":args(row.flag and 0 or 1):action(function(_, _, word)
