@@ -69,6 +69,8 @@ describe("parser.parse", function()
 
   it("takes everything behind -- as arguments", function()
     assert.same({ "--json", "-v" }, parse({ "x", "--", "--json", "-v" }).more)
+    assert.equal("-x", parse({ "--", "-x" }).to) -- where no word names an option
+    assert.equal("-", parse({ "-" }).to)
   end)
 
   it("hands what is behind -- to a command that asks for it", function()
