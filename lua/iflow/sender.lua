@@ -61,12 +61,12 @@ local new_bucket = require "iflow.sender.bucket"
 local new_order = require "iflow.sender.order"
 local new_semaphore = require "iflow.semaphore"
 local new_sending = require "iflow.sender.sending"
-local proof = require "iflow.sender.proof"
 local registry = require "iflow.registry"
 local suggest = require "iflow.suggest"
 
 local new_enqueuing = lazy "iflow.sender.enqueuing"
 local new_summary = lazy "iflow.sender.enqueue_summary"
+local proof = lazy "iflow.sender.proof"
 
 local sender = { __name = "iflow.sender" }
 sender.__index = sender
@@ -129,8 +129,8 @@ function sender:open()
   if self.tenant then return true end
   local tenant, err = new_tenant(self)
   if not tenant then return nil, err end
-  local log
-  log, err = proof.open(self)
+  local log = true
+  if self.options.api then log, err = proof.open(self) end
   if not log then
     tenant:close()
     return nil, err
@@ -166,7 +166,7 @@ function sender:close()
   local tenant = self.tenant
   self.tenant = nil
   if tenant then tenant:close() end
-  proof.close(self)
+  if self.message_log then proof.close(self) end
 end
 
 -- Sending -------------------------------------------------------------------------------------

@@ -6,12 +6,14 @@ local clock = require "iflow.clock"
 local core = require "iflow.core"
 local destinations = require "iflow.sender.destination"
 local errors = require "iflow.error"
+local lazy = require "iflow.lazy"
 local metrics = require "iflow.service.metrics"
 local events = require "iflow.events"
-local proof = require "iflow.sender.proof"
 local request = require "iflow.sender.request"
 local retry = require "iflow.retry"
 local trace = require "iflow.trace"
+
+local proof = lazy "iflow.sender.proof"
 
 local now, monotonic = core.task.now, core.task.monotonic
 
