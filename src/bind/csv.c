@@ -249,7 +249,8 @@ static int next_record(struct reader *r, iflow_error *err)
 static int m_next(lua_State *L)
 {
   struct reader *r = check_reader(L);
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   lua_settop(L, 1);
   for (;;) {
     int rc = next_record(r, &err);
@@ -388,7 +389,7 @@ static int write_fields(lua_State *L, struct writer *w, bool named, iflow_error 
 
 static int write_line(lua_State *L, struct writer *w, bool named)
 {
-  iflow_error err = { 0 };
+  iflow_error err;
   lua_settop(L, 2);
   ifl_buf_clear(&w->out);
   int rc = write_fields(L, w, named, &err);

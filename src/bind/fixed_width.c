@@ -10,6 +10,7 @@
  * Lines are counted from 1; without line breaks they are the records.                             */
 #include "codec/fixed_width.h"
 
+#include "base/error.h"
 #include "bind/bind.h"
 #include "bind/piece.h"
 #include "codec/lines.h"
@@ -146,7 +147,8 @@ static int push_bad(lua_State *L, const struct reader *r, const iflow_error *err
 static int m_next(lua_State *L)
 {
   struct reader *r = luaL_checkudata(L, 1, READER);
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   lua_settop(L, 1);
   int rc = next_line(r, &err);
   if (rc == 0) {

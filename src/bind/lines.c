@@ -5,6 +5,7 @@
  *                                          false, number, err: this line is bad */
 #include "codec/lines.h"
 
+#include "base/error.h"
 #include "bind/bind.h"
 #include "bind/piece.h"
 
@@ -50,7 +51,8 @@ static int m_finish(lua_State *L)
 static int m_next(lua_State *L)
 {
   struct reader *r = luaL_checkudata(L, 1, READER);
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   int rc;
   while ((rc = ifl_lines_next(&r->lines, &err)) == 0 && r->piece.n > 0)
     if (ifl_lines_feed(&r->lines, &r->piece.s, &r->piece.n, &err) < 0)

@@ -38,6 +38,8 @@
 
 #define SLICE ((size_t)64 << 10) /* bytes the parser gets before its records are taken */
 
+#define ROOM_MAX 16 /* fields that a table is made with: more are mostly of one name, a list */
+
 #define INTERN_MAX  1024 /* bytes of an order that tables may share */
 #define INTERN_SETS 1000
 
@@ -149,11 +151,11 @@ static void set_attributes(lua_State *L, struct reader *r, struct ifl_xml_event 
 }
 
 /* Text only: e is what follows the start. Pushes the value. */
-static void push_leaf(lua_State *L, struct reader *r, struct ifl_xml_event *e)
+static void push_leaf(lua_State *L, struct reader *r, struct ifl_xml_event *e, int inside)
 {
   bool table = e->kind == IFL_XML_ATTRIBUTE;
   if (table) {
-    lua_newtable(L);
+    lua_createtable(L, 0, inside + 1); /* and its text */
     set_attributes(L, r, e);
   }
   bool text = e->kind == IFL_XML_TEXT;
@@ -251,12 +253,13 @@ static void push_element(lua_State *L, struct reader *r, const struct ifl_xml_ev
   struct ifl_xml_event e;
   luaL_checkstack(L, 10, "XML");
   unsigned flags = start->flags;
+  int inside = start->inside < ROOM_MAX ? start->inside : ROOM_MAX;
   next(L, r, &e);
   if ((flags & IFL_XML_HAS_ELEMENTS) == 0) {
-    push_leaf(L, r, &e);
+    push_leaf(L, r, &e, inside);
     return;
   }
-  lua_newtable(L);
+  lua_createtable(L, 0, inside);
   set_attributes(L, r, &e);
   if ((flags & IFL_XML_HAS_TEXT) != 0) add_mixed(L, r, &e);
   else add_elements(L, r, &e);

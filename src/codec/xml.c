@@ -19,6 +19,7 @@ struct item { /* on the tape, followed by its name and its text */
   uint8_t kind, flags;
   uint16_t name_len;
   uint32_t len;
+  uint16_t inside; /* of a start: its attributes and elements, as far as they can be counted */
 };
 
 struct ifl_xml_reader {
@@ -72,9 +73,16 @@ static void refuse(ifl_xml_reader *r, const char *what)
 static int put_to(struct ifl_buf *b, struct item item, const char *name, const char *text,
                   iflow_error *err)
 {
-  int rc = ifl_buf_add(b, &item, sizeof item, err);
-  if (rc == 0) rc = ifl_buf_add(b, name, item.name_len, err);
-  return rc < 0 ? rc : ifl_buf_add(b, text, item.len, err);
+  size_t size = sizeof item + item.name_len + item.len;
+  int rc = ifl_buf_reserve(b, size, err);
+  if (rc < 0) return rc;
+  char *at = b->data + b->len;
+  memcpy(at, &item, sizeof item);
+  memcpy(at + sizeof item, name, item.name_len);
+  memcpy(at + sizeof item + item.name_len, text, item.len);
+  b->len += size;
+  b->data[b->len] = '\0';
+  return 0;
 }
 
 static void put_line(ifl_xml_reader *r, enum ifl_xml_kind kind, const char *reason)
@@ -84,7 +92,7 @@ static void put_line(ifl_xml_reader *r, enum ifl_xml_kind kind, const char *reas
   size_t n = strlen(reason);
   memcpy(text, &line, sizeof line);
   memcpy(text + sizeof line, reason, n);
-  struct item item = { (uint8_t)kind, 0, 0, (uint32_t)(sizeof line + n) };
+  struct item item = { (uint8_t)kind, 0, 0, (uint32_t)(sizeof line + n), 0 };
   int rc = put_to(&r->tape, item, "", text, r->err);
   if (rc < 0) stop(r, rc);
 }
@@ -104,7 +112,8 @@ static const char too_large[] = "the record is larger than max_record";
 
 static void put(ifl_xml_reader *r, struct item item, const char *name, const char *text)
 {
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   int rc = put_to(&r->tape, item, name, text, &err);
   if (rc == IFLOW_ELIMIT) {
     skip(r, too_large);
@@ -134,6 +143,7 @@ static void flag_open(ifl_xml_reader *r, unsigned flag)
   memcpy(&at, r->open.data + r->open.len - sizeof at, sizeof at);
   struct item item = item_at(r, at);
   item.flags |= (uint8_t)flag;
+  if (flag == IFL_XML_HAS_ELEMENTS && item.inside < UINT16_MAX) item.inside++;
   set_item(r, at, item);
 }
 
@@ -168,7 +178,7 @@ static bool record_fits(ifl_xml_reader *r)
 static void on_text(void *payload, const XML_Char *s, int n)
 {
   ifl_xml_reader *r = payload;
-  static const struct item empty = { IFL_XML_TEXT, 0, 0, 0 };
+  static const struct item empty = { IFL_XML_TEXT, 0, 0, 0, 0 };
   note(r);
   if (!reading(r) || n <= 0 || !record_fits(r)) return;
   if (r->text_at == NONE) {
@@ -183,7 +193,7 @@ static void on_text(void *payload, const XML_Char *s, int n)
     skip(r, "a text is longer than max_text");
     return;
   }
-  iflow_error err = { 0 };
+  iflow_error err;
   int rc = ifl_buf_add(&r->tape, s, (size_t)n, &err);
   if (rc == 0) set_item(r, r->text_at, item);
   else if (rc == IFLOW_ELIMIT) skip(r, too_large);
@@ -225,7 +235,7 @@ static void on_namespace(void *payload, const XML_Char *prefix, const XML_Char *
     n += prefix_len;
   }
   if (uri == NULL) uri = ""; /* xmlns="" */
-  struct item item = { IFL_XML_ATTRIBUTE, 0, (uint16_t)n, (uint32_t)strlen(uri) };
+  struct item item = { IFL_XML_ATTRIBUTE, 0, (uint16_t)n, (uint32_t)strlen(uri), 0 };
   int rc = put_to(&r->declared, item, name, uri, r->err);
   if (rc < 0) stop(r, rc);
 }
@@ -253,7 +263,8 @@ static void put_attributes(ifl_xml_reader *r, const XML_Char **atts)
     else if (len > r->max_text) skip(r, "an attribute is longer than max_text");
     else if (r->names.naming == IFL_XML_NAMES_LOCAL && has_attribute(r, first, name, n))
       skip(r, "two attributes of an element differ in their namespaces only");
-    else put(r, (struct item) { IFL_XML_ATTRIBUTE, 0, (uint16_t)n, (uint32_t)len }, name, atts[1]);
+    else
+      put(r, (struct item) { IFL_XML_ATTRIBUTE, 0, (uint16_t)n, (uint32_t)len, 0 }, name, atts[1]);
   }
 }
 
@@ -263,8 +274,9 @@ static void put_start(ifl_xml_reader *r, const char *name, size_t n, const XML_C
   size_t at = r->tape.len;
   end_text(r);
   flag_open(r, IFL_XML_HAS_ELEMENTS);
-  put(r, (struct item) { IFL_XML_START, attributes ? IFL_XML_HAS_ATTRIBUTES : 0, (uint16_t)n, 0 },
-      name, "");
+  struct item start = { IFL_XML_START, attributes ? IFL_XML_HAS_ATTRIBUTES : 0, (uint16_t)n, 0, 0 };
+  for (const XML_Char **a = atts; *a != NULL && start.inside < UINT16_MAX; a += 2) start.inside++;
+  put(r, start, name, "");
   if (!reading(r)) return;
   int rc = ifl_buf_add(&r->open, &at, sizeof at, r->err);
   if (rc == 0 && r->declared.len > 0)
@@ -350,7 +362,7 @@ static void on_start(void *payload, const XML_Char *raw, const XML_Char **atts)
 static void on_end(void *payload, const XML_Char *raw)
 {
   ifl_xml_reader *r = payload;
-  static const struct item end = { IFL_XML_END, 0, 0, 0 };
+  static const struct item end = { IFL_XML_END, 0, 0, 0, 0 };
   (void)raw;
   if (r->rc < 0) return;
   note(r);
@@ -583,6 +595,7 @@ bool ifl_xml_next(ifl_xml_reader *r, struct ifl_xml_event *e)
   const char *name = r->tape.data + r->taken + sizeof item;
   *e = (struct ifl_xml_event) { .kind = item.kind,
                                 .flags = item.flags,
+                                .inside = item.inside,
                                 .name = name,
                                 .name_len = item.name_len,
                                 .text = name + item.name_len,

@@ -35,6 +35,7 @@ struct ifl_xml_event {
   unsigned flags;
   const char *name, *text; /* borrowed until the reader is fed again; not NUL-terminated */
   size_t name_len, len;
+  unsigned inside; /* of a start: attributes and elements in it; a hint, 65,535 at most */
   uint64_t line;
 };
 

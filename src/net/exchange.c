@@ -56,9 +56,10 @@ static int fail_stalled(ifl_exchange *x, iflow_error *err)
 static void on_timer(void *payload)
 {
   ifl_exchange *x = payload;
-  iflow_error err = { 0 };
+  iflow_error err;
   int64_t now = ifl_clock_mono_ms();
   bool running = x->state == IFL_X_RUNNING;
+  ifl_error_clear(&err);
   if (x->state == IFL_X_WAITING && x->total_at <= now) {
     fail_waiting(x, &err);
   } else if (x->total_at <= now) {

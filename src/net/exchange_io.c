@@ -257,7 +257,8 @@ static void settle(ifl_exchange *x)
 void ifl_exchange_on_sink(void *payload)
 {
   ifl_exchange *x = payload;
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   if (x->state == IFL_X_RUNNING) {
     x->paused = false;
     ifl_exchange_advance(x, IFL_READABLE);
@@ -293,7 +294,8 @@ static int fail_cut_body(ifl_exchange *x, iflow_error *err)
 
 static void conclude(ifl_exchange *x)
 {
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   bool sending = !x->send_over;
   if (x->complete && !sending) {
     if (expectation_failed(x)) {
@@ -333,7 +335,8 @@ static int exchange_bytes(ifl_exchange *x, int events, iflow_error *err)
 
 void ifl_exchange_advance(ifl_exchange *x, int events)
 {
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   if (x->state != IFL_X_RUNNING) return;
   bool held = x->hold_until > 0;
   int rc = exchange_bytes(x, events, &err);

@@ -332,7 +332,8 @@ void ifl_pool_leave(ifl_exchange *x)
 static void connect_for(struct ifl_pool *p, ifl_exchange *x)
 {
   struct ifl_link *l = NULL;
-  iflow_error err = { 0 };
+  iflow_error err;
+  ifl_error_clear(&err);
   if (link_open(&l, p, x, &err) < 0) ifl_exchange_lost(x, &err);
   else ifl_exchange_connecting(x, l);
 }
