@@ -135,13 +135,24 @@ static void in_field_start(struct ifl_csv_reader *r)
   }
 }
 
+/* Goes on with the next field where that has no quotes and no blanks to trim either: most have none. */
 static int in_plain(struct ifl_csv_reader *r, iflow_error *err)
 {
   const unsigned char *s = (const unsigned char *)r->feed.buf.data;
-  size_t at = r->feed.at, end = r->feed.buf.len;
-  while (at < end && r->class[s[at]] < DELIMITER) at++;
-  r->feed.at = at;
-  return at < end ? end_field(r, position(r), err) : 0;
+  size_t at = r->feed.at, end = r->feed.buf.len, start = r->feed.start;
+  for (;;) {
+    while (at < end && r->class[s[at]] < DELIMITER) at++;
+    r->feed.at = at;
+    if (at == end) return 0;
+    if (r->class[s[at]] != DELIMITER || at + 1 == end) return end_field(r, at - start, err);
+    unsigned char following = r->class[s[at + 1]];
+    if (following == QUOTE || following == BLANK) return end_field(r, at - start, err);
+    int rc = add_field(r, at - start, err);
+    if (rc < 0) return rc;
+    at++;
+    r->field_at = at - start;
+    r->quoted = r->escaped = false;
+  }
 }
 
 static void in_quoted(struct ifl_csv_reader *r)
