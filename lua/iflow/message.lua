@@ -107,6 +107,23 @@ function module.of(payload, source, level)
     (level or 2) + 1)
 end
 
+-- All fields of a message in another one.
+local function clone(self)
+  local new = { id = nil, data = nil, body = nil, headers = nil, source = nil, content_type = nil,
+    attempt = nil, encoded_by = nil, began = nil, address = nil } -- room for what it gets
+  for key, value in next, self do new[key] = value end
+  new.headers, new.source = copy(self.headers), copy(self.source)
+  return setmetatable(new, message)
+end
+
+--- A copy with the bytes that a step has made of its data: as `with` does it, without a look at what
+-- is known to be good. Internal, for the transforms.
+function message:with_bytes(body, content_type)
+  local new = clone(self)
+  new.body, new.content_type = body, content_type
+  return new
+end
+
 --- A copy with some fields changed; the others are inherited. New data takes the place of the body.
 -- A new body does not take that of the data it was made of: functions of the message still see
 -- them, but what is sent is the body. `line` and `record` change the source; id = false drops the
@@ -116,15 +133,15 @@ function message:with(change)
   check_body(change.body, 2)
   check_type(change, "headers", "table", "a table, name -> value", 2)
   check_type(change, "content_type", "string", "a text", 2)
-  local new = copy(self)
-  new.headers, new.source = copy(change.headers or self.headers), copy(self.source)
+  local new = clone(self)
+  if change.headers then new.headers = copy(change.headers) end
   if change.data ~= nil then new.data, new.body = change.data, nil end
   if change.body ~= nil then new.body = change.body end
   if change.content_type ~= nil then new.content_type = change.content_type end
   if change.id ~= nil then new.id = change.id or nil end
   new.source.line = change.line or new.source.line
   new.source.record = change.record or new.source.record
-  return setmetatable(new, message)
+  return new
 end
 
 local function no_bytes(self)

@@ -95,7 +95,7 @@ function to_csv:run(message, emit)
   end
   local text, err = write(self, records_of(data))
   if not text then return nil, err end
-  emit(message:with { body = text, content_type = "text/csv" })
+  emit(message:with_bytes(text, "text/csv"))
 end
 
 return function(given)

@@ -112,7 +112,7 @@ function to_fixed_width:run(message, emit)
     if not line then return nil, err end
     lines[at] = line
   end
-  emit(message:with { body = table.concat(lines), content_type = "text/plain" })
+  emit(message:with_bytes(table.concat(lines), "text/plain"))
 end
 
 return function(given)

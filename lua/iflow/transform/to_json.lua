@@ -31,7 +31,7 @@ function to_json:run(message, emit)
     return nil, errors { code = "transform.invalid", message = err.message, hint = err.hint,
       cause = err }
   end
-  emit(message:with { body = text, content_type = "application/json" })
+  emit(message:with_bytes(text, "application/json"))
 end
 
 return function(given)

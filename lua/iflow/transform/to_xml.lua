@@ -63,7 +63,7 @@ function to_xml:run(message, emit)
   end
   local text, err = core.xml.encode(message.data, self.options)
   if not text then return nil, err end
-  emit(message:with { body = text, content_type = "application/xml" })
+  emit(message:with_bytes(text, "application/xml"))
 end
 
 return function(given)
