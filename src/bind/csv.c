@@ -129,8 +129,8 @@ static int m_finish(lua_State *L)
   return 0;
 }
 
-/* Pushes field i: a string, or the value for null, which is at null_at. */
-static int push_field(lua_State *L, struct reader *r, size_t i, int null_at, iflow_error *err)
+/* Pushes field i, which has doubled quotes or may stand for null: that value is at null_at. */
+static int push_special(lua_State *L, struct reader *r, size_t i, int null_at, iflow_error *err)
 {
   size_t n = 0;
   const char *s = ifl_csv_reader_field(&r->csv, i, &n, err);
@@ -139,6 +139,15 @@ static int push_field(lua_State *L, struct reader *r, size_t i, int null_at, ifl
       !r->csv.fields[i].quoted)
     lua_pushvalue(L, null_at);
   else lua_pushlstring(L, s, n);
+  return 0;
+}
+
+/* Pushes field i; most are just as they stand in the input. */
+static int push_field(lua_State *L, struct reader *r, size_t i, int null_at, iflow_error *err)
+{
+  const struct ifl_csv_field *field = &r->csv.fields[i];
+  if (field->escaped || r->null.s != NULL) return push_special(L, r, i, null_at, err);
+  lua_pushlstring(L, r->csv.text + field->at, field->n);
   return 0;
 }
 

@@ -95,8 +95,11 @@ static int add_field(struct ifl_csv_reader *r, size_t end, iflow_error *err)
   }
   if (!r->quoted && r->options.trim) end = without_blanks(r, r->field_at, end);
   if (r->count == r->fields_cap && more_fields(r, err) < 0) return IFLOW_ENOMEM;
-  r->fields[r->count++] =
-      (struct ifl_csv_field) { r->field_at, end - r->field_at, r->quoted, r->escaped };
+  struct ifl_csv_field *field = &r->fields[r->count++];
+  field->at = r->field_at;
+  field->n = end - r->field_at;
+  field->quoted = r->quoted;
+  field->escaped = r->escaped;
   return 0;
 }
 
@@ -135,36 +138,51 @@ static void in_field_start(struct ifl_csv_reader *r)
   }
 }
 
-/* Goes on with the next field where that has no quotes and no blanks to trim either: most have none. */
+/* Adds the plain fields that follow each other, as most do. The one it stops in is in_plain()'s. */
+static void plain_fields(struct ifl_csv_reader *r)
+{
+  const unsigned char *s = (const unsigned char *)r->feed.buf.data + r->feed.start;
+  size_t at = position(r), end = r->feed.buf.len - r->feed.start;
+  size_t from = r->field_at, count = r->count, room = r->fields_cap;
+  struct ifl_csv_field *fields = r->fields;
+  for (;;) {
+    while (at < end && r->class[s[at]] < DELIMITER) at++;
+    if (end - at < 2 || count == room) break;
+    if (r->class[s[at]] != DELIMITER || r->class[s[at + 1]] == QUOTE) break;
+    fields[count++] = (struct ifl_csv_field) { from, at - from, false, false };
+    from = ++at;
+  }
+  r->field_at = from;
+  r->count = count;
+  r->feed.at = r->feed.start + at;
+}
+
 static int in_plain(struct ifl_csv_reader *r, iflow_error *err)
 {
   const unsigned char *s = (const unsigned char *)r->feed.buf.data;
-  size_t at = r->feed.at, end = r->feed.buf.len, start = r->feed.start;
-  for (;;) {
-    while (at < end && r->class[s[at]] < DELIMITER) at++;
-    r->feed.at = at;
-    if (at == end) return 0;
-    if (r->class[s[at]] != DELIMITER || at + 1 == end) return end_field(r, at - start, err);
-    unsigned char following = r->class[s[at + 1]];
-    if (following == QUOTE || following == BLANK) return end_field(r, at - start, err);
-    int rc = add_field(r, at - start, err);
-    if (rc < 0) return rc;
-    at++;
-    r->field_at = at - start;
-    r->quoted = r->escaped = false;
-  }
+  if (r->bad == FINE && !r->options.trim) plain_fields(r);
+  size_t at = r->feed.at, end = r->feed.buf.len;
+  while (at < end && r->class[s[at]] < DELIMITER) at++;
+  r->feed.at = at;
+  return at < end ? end_field(r, position(r), err) : 0;
 }
 
 static void in_quoted(struct ifl_csv_reader *r)
 {
   const unsigned char *s = (const unsigned char *)r->feed.buf.data;
   size_t at = r->feed.at, end = r->feed.buf.len;
+  bool in_cr = r->in_cr;
   for (; at < end; at++) {
     unsigned char class = r->class[s[at]];
-    if (class == QUOTE) break;
-    if (class == CR || (class == LF && !r->in_cr)) r->line_now++;
-    r->in_cr = class == CR;
+    if (class == QUOTE) {
+      if (at + 1 == end || r->class[s[at + 1]] != QUOTE) break;
+      r->escaped = true;
+      at++;
+    }
+    if (class == CR || (class == LF && !in_cr)) r->line_now++;
+    in_cr = class == CR;
   }
+  r->in_cr = in_cr;
   r->feed.at = at;
   if (at == end) return;
   r->field_end = position(r);
@@ -315,19 +333,17 @@ int ifl_csv_reader_next(struct ifl_csv_reader *r, iflow_error *err)
   }
 }
 
-const char *ifl_csv_reader_field(struct ifl_csv_reader *r, size_t i, size_t *n, iflow_error *err)
+const char *ifl_csv_reader_unescape(struct ifl_csv_reader *r, size_t i, size_t *n, iflow_error *err)
 {
   const struct ifl_csv_field *field = &r->fields[i];
   const char *s = r->text + field->at, *end = s + field->n;
-  *n = field->n;
-  if (!field->escaped) return s;
   ifl_buf_clear(&r->scratch);
-  while (s < end) { /* up to and with the first quote of each pair, then over the second */
-    const char *pair = memchr(s, r->options.quote, (size_t)(end - s));
-    size_t part = pair != NULL ? (size_t)(pair - s) + 1 : (size_t)(end - s);
-    if (ifl_buf_add(&r->scratch, s, part, err) < 0) return NULL;
-    s += part + (pair != NULL);
+  if (ifl_buf_reserve(&r->scratch, field->n, err) < 0) return NULL;
+  char *out = r->scratch.data, quote = (char)r->options.quote;
+  while (s < end) { /* the first quote of each pair stays, the second goes */
+    char c = *out++ = *s++;
+    if (c == quote) s++;
   }
-  *n = r->scratch.len;
+  *n = (size_t)(out - r->scratch.data);
   return r->scratch.data;
 }

@@ -55,9 +55,19 @@ void ifl_csv_reader_end(struct ifl_csv_reader *r);
 /* 1: a record; 0: more bytes are needed, or the end; negative: IFLOW_ETRANSFORMDATA or IFLOW_ELIMIT
  * for a bad record, after which reading goes on, or IFLOW_ENOMEM. */
 int ifl_csv_reader_next(struct ifl_csv_reader *r, iflow_error *err);
+/* The text of field i of the last record, which is `escaped`; see ifl_csv_reader_field(). */
+const char *ifl_csv_reader_unescape(struct ifl_csv_reader *r, size_t i, size_t *n,
+                                    iflow_error *err);
+
 /* Field i of the last record, quotes undone, borrowed until the next call; *n is its length. NULL:
  * IFLOW_ENOMEM. Whether it was in quotes: r->fields[i].quoted. */
-const char *ifl_csv_reader_field(struct ifl_csv_reader *r, size_t i, size_t *n, iflow_error *err);
+static inline const char *ifl_csv_reader_field(struct ifl_csv_reader *r, size_t i, size_t *n,
+                                               iflow_error *err)
+{
+  if (r->fields[i].escaped) return ifl_csv_reader_unescape(r, i, n, err);
+  *n = r->fields[i].n;
+  return r->text + r->fields[i].at;
+}
 
 /* Adds a field's text, in quotes where they are needed or asked for. Separators and ends of lines
  * are the caller's. IFLOW_ETRANSFORMDATA when it needs quotes and there are none. (csv_write.c) */
