@@ -28,6 +28,8 @@
 #define ENCODER       "iflow.json_encoder"
 #define NULL_CLASS    "iflow.json_null"
 #define DEPTH_DEFAULT 128
+#define MEMBERS       4                 /* room of the first object of a depth */
+#define ROOM_MAX      256               /* at most, before a table grows by itself */
 #define TEXT_MAX      ((size_t)1 << 30) /* bytes of an encoded document */
 
 /* Registry keys: the value of null and the two marks (metatables). */
@@ -42,11 +44,18 @@ static size_t opt_depth(lua_State *L, int arg)
 
 enum duplicates { DUP_ERROR, DUP_FIRST, DUP_LAST };
 
+/* What is in the open container of a depth, and how much was in the one before: those of a depth
+ * are mostly alike, so the next table is made at that size. */
+struct level {
+  lua_Integer count;
+  int items, members;
+};
+
 struct decoder {
   struct ifl_json_reader reader;
   enum duplicates duplicates;
   size_t depth;
-  lua_Integer count[]; /* items of the open arrays, by depth */
+  struct level levels[];
 };
 
 enum { NULL_AT = 3, ARRAY_AT = 4 }; /* stack of f_decode: above text and options */
@@ -78,13 +87,21 @@ static int push_name(lua_State *L, struct decoder *d, iflow_error *err)
 
 static void push_container(lua_State *L, struct decoder *d, bool array)
 {
+  struct level *level = &d->levels[++d->depth];
   luaL_checkstack(L, 6, "JSON");
-  lua_newtable(L);
-  d->depth++;
-  d->count[d->depth] = 0;
+  lua_createtable(L, array ? level->items : 0, array ? 0 : level->members);
+  level->count = 0;
   if (!array) return;
   lua_pushvalue(L, ARRAY_AT);
   lua_setmetatable(L, -2);
+}
+
+static void pop_container(struct decoder *d, bool array)
+{
+  struct level *level = &d->levels[d->depth--];
+  int count = level->count < ROOM_MAX ? (int)level->count : ROOM_MAX;
+  if (array) level->items = count;
+  else level->members = count;
 }
 
 static void push_scalar(lua_State *L, const struct ifl_json_reader *r, int event)
@@ -104,8 +121,9 @@ static void push_scalar(lua_State *L, const struct ifl_json_reader *r, int event
 static void store(lua_State *L, struct decoder *d)
 {
   if (d->depth == 0) return;
+  lua_Integer count = ++d->levels[d->depth].count;
   if (!ifl_json_reader_in_object(&d->reader)) {
-    lua_rawseti(L, -2, ++d->count[d->depth]);
+    lua_rawseti(L, -2, count);
     return;
   }
   if (d->duplicates == DUP_FIRST) {
@@ -131,7 +149,7 @@ static int decode(lua_State *L, struct decoder *d, iflow_error *err)
     case IFL_JSON_ARRAY: push_container(L, d, event == IFL_JSON_ARRAY); break;
     case IFL_JSON_OBJECT_END:
     case IFL_JSON_ARRAY_END:
-      d->depth--;
+      pop_container(d, event == IFL_JSON_ARRAY_END);
       store(L, d);
       break;
     default:
@@ -162,9 +180,10 @@ static int f_decode(lua_State *L)
   }
   lua_rawgetp(L, LUA_REGISTRYINDEX, &null_key);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-  struct decoder *d = ifl_newud(L, sizeof *d + (depth + 1) * sizeof *d->count, DECODER, 0);
+  struct decoder *d = ifl_newud(L, sizeof *d + (depth + 1) * sizeof *d->levels, DECODER, 0);
   ifl_json_reader_init(&d->reader, text, n, depth, (enum ifl_json_big)big);
   d->duplicates = (enum duplicates)duplicates;
+  for (size_t i = 0; i <= depth; i++) d->levels[i].members = MEMBERS;
   int rc = decode(L, d, &err);
   ifl_json_reader_done(&d->reader); /* now, not when the collector comes by */
   return rc < 0 ? ifl_pusherror(L, &err) : 1;

@@ -111,9 +111,10 @@ static int escape(struct ifl_json_reader *r, iflow_error *err)
 static void skip_plain(struct ifl_json_reader *r)
 {
   while (r->at < r->end) {
-    if (r->end - r->at >= 8 && ifl_json_plain8(r->at)) {
-      r->at += 8;
-      continue;
+    if (r->end - r->at >= 8) {
+      size_t plain = ifl_json_plain_bytes(r->at);
+      r->at += plain;
+      if (plain == 8) continue;
     }
     unsigned char c = (unsigned char)*r->at;
     if (c == '"' || c == '\\' || c < 0x20) return;
