@@ -2,7 +2,6 @@
 #ifndef IFL_CODEC_JSON_PLAIN_H
 #define IFL_CODEC_JSON_PLAIN_H
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -15,7 +14,9 @@ static inline size_t ifl_json_plain_bytes(const char *s)
 {
   uint64_t x;
   memcpy(&x, s, sizeof x);
-  x = le64toh(x);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  x = __builtin_bswap64(x); /* the first byte is the lowest */
+#endif
   uint64_t quote = x ^ IFL_EACH('"'), slash = x ^ IFL_EACH('\\');
   uint64_t found = x | (x - IFL_EACH(0x20)) | (quote - IFL_EACH(1)) | (slash - IFL_EACH(1));
   found &= IFL_EACH(0x80);

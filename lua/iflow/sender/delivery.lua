@@ -66,9 +66,10 @@ local function destination_of(sender, to)
 end
 
 -- Waits for a free place among the calls in flight at a moment when the endpoint is not paused.
-local function enter(sender, destination, limit)
+local function enter(sender, destination, limit, flight)
   while true do
     if destination.open_at then
+      if flight.rest then flight:rest() end -- messages to other endpoints go on
       local ok, err = destination:wait(limit)
       if not ok then return nil, err end
     end
@@ -81,6 +82,7 @@ end
 
 -- Attempts ------------------------------------------------------------------------------------
 
+-- With what the call has in common with others, or by itself.
 local function send(sender, call, msg, flight)
   local tenant = sender.tenant
   if call.common and tenant.rotation then
@@ -147,7 +149,7 @@ end
 -- state: as of delivery.state; state.before(), optional, is asked when the message's turn has come:
 -- nil, err keeps it from being sent.
 function delivery.attempt(sender, msg, call, state)
-  local slot, gate = enter(sender, state.destination, state.limit)
+  local slot, gate = enter(sender, state.destination, state.limit, state.flight)
   if not slot then return nil, state.last_error or gate end
   local _ <close> = slot
   local _ <close> = gate.probe and gate or nil
