@@ -58,6 +58,42 @@ describe("a delivered call", function()
   end))
 end)
 
+describe("a plan of calls", function()
+  local function handle_of(fake) return fake:tenant().handle end
+
+  it("sends any number of messages, with or without what they answered", async(function()
+    local seen = {}
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      seen[#seen + 1] = { req.headers["x-id"], req.headers["content-type"], req:body() }
+      return req:answer(200, { SAP_MessageProcessingLogID = MESSAGE_ID }, "done")
+    end }
+    local plan = assert(assert(handle_of(fake):prepare { to = "/http/x" }):plan "X-Id")
+    local answer = assert(plan:send("a", "1", "text/csv"))
+    local brief = assert(plan:send("b", "2", nil, true))
+    assert.same({ { "1", "text/csv", "a" }, { "2", nil, "b" } }, seen)
+    assert.same({ "done", MESSAGE_ID, 200 }, { answer.body, answer.message_id, answer.status })
+    assert.same({ outcome = "delivered", message_id = MESSAGE_ID, status = 200, repairs = 0 },
+      brief)
+  end))
+
+  it("has the errors of a call", async(function()
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      return req:answer(400, nil, "no")
+    end }
+    local handle = handle_of(fake)
+    local plan = assert(handle:prepare { to = "/http/x" }):plan "X-Id"
+    local _, err = plan:send("a", "1", nil, true)
+    assert.same({ "call.rejected", 400, "no" }, { err.code, err.status, err.body })
+    _, err = plan:send("a", "1\r\nX: y")
+    assert.equal("http.header", err.code)
+    _, err = assert(handle:prepare { to = "ftp://x/" }):plan()
+    assert.equal("url.invalid", err.code)
+    assert.has_error(function() handle:prepare({ to = "/x", body = "b" }):plan() end)
+    handle:close()
+    assert.has_error(function() plan:send("a", "1") end)
+  end))
+end)
+
 describe("a request", function()
   local function seen_by(options)
     local seen = {}

@@ -313,6 +313,54 @@ describe("sender:send_all", function()
     s:close()
   end))
 
+  it("sends what messages have in common, and what each has of its own", async(function()
+    local got = {}
+    local fake <close> = recording(got)
+    local s = sender_of(fake, { concurrency = 1, query = { a = "1" },
+      headers = { ["X-Fixed"] = 7, ["X-Left-Out"] = false } })
+    local new = iflow.message.new
+    local summary = assert(s:send_all { "plain", new { body = "typed", content_type = "text/csv" },
+      new { body = "named", id = "n-1" }, new { body = "own", headers = { ["X-Own"] = "yes" } },
+      new { body = "again" } })
+    assert.equal(5, summary.delivered)
+    local seen = {}
+    for i, request in ipairs(got) do
+      local h = request.headers
+      assert.same({ "7", "/http/x?a=1" }, { h["x-fixed"], request.target })
+      assert.is_nil(h["x-left-out"])
+      seen[i] = { request.body, h["content-type"] or "", h["x-own"] or "",
+        #h.sap_applicationid == 36 and "uuid" or h.sap_applicationid }
+    end
+    assert.same({ { "plain", "", "", "uuid" }, { "typed", "text/csv", "", "uuid" },
+      { "named", "", "", "n-1" }, { "own", "", "yes", "uuid" }, { "again", "", "", "uuid" } }, seen)
+    s:close()
+  end))
+
+  it("sends a header of its own instead of id and content type", async(function()
+    local got = {}
+    local fake <close> = recording(got)
+    local s = sender_of(fake, { headers = { ["content-type"] = "text/x",
+      sap_applicationid = "me" } })
+    assert(s:send_all { iflow.message.new { body = "a", content_type = "text/csv" } })
+    assert.same({ "text/x", "me" },
+      { got[1].headers["content-type"], got[1].headers.sap_applicationid })
+    s:close()
+  end))
+
+  it("goes on to other addresses while one is paused", async(function()
+    local _ <close> = new_clock()
+    local fake <close> = fake_tenant.start { runtime = function(req)
+      return req:answer(req.target == "/http/down" and 503 or 200, {}, "")
+    end }
+    local s = sender_of(fake, { concurrency = 2, to = function(msg) return msg.body end })
+    local list, ended = {}, {}
+    for i = 1, 8 do list[i] = "/http/down" end
+    list[9] = "/http/up"
+    assert(s:send_all(list, { each = function(msg) ended[#ended + 1] = msg.body end }))
+    assert.same({ 9, "/http/up" }, { #ended, ended[1] })
+    s:close()
+  end))
+
   it("does not ask for more than it can hold", async(function()
     local gate, asked = true, 0
     local fake <close> = fake_tenant.start { runtime = function(req)
