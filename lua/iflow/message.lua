@@ -116,8 +116,8 @@ local function clone(self)
   return setmetatable(new, message)
 end
 
---- A copy with the bytes that a step has made of its data: as `with` does it, without a look at what
--- is known to be good. Internal, for the transforms.
+--- A copy with the bytes that a step has made of its data: as `with` makes it, without a look at
+-- what is known to be good. Internal, for the transforms.
 function message:with_bytes(body, content_type)
   local new = clone(self)
   new.body, new.content_type = body, content_type

@@ -211,11 +211,24 @@ static void end_text(ifl_xml_reader *r)
 
 /* ---- elements ---- */
 
-/* The name as the caller wants it; 0 (and the end of the parse) when it is too long. */
+/* expat takes U+AA, U+B5 and U+BA in names of documents in UTF-16 or Latin-1; XML does not. */
+static bool is_name(const char *s, size_t n)
+{
+  for (const char *end = s + n; (s = memchr(s, 0xc2, (size_t)(end - s))) != NULL; s++)
+    if (s + 1 < end && memchr("\xaa\xb5\xba", s[1], 3) != NULL) return false;
+  return true;
+}
+
+/* The name as the caller wants it; 0 (and the end of the parse) when it is too long, or none. */
 static size_t given(ifl_xml_reader *r, const char *raw, bool attribute, char out[IFL_XML_NAME_MAX])
 {
   size_t n = ifl_xml_name_given(&r->names, raw, attribute, out);
-  if (n == 0) refuse(r, "a name of over 512 bytes, its namespace included");
+  if (n == 0) {
+    refuse(r, "a name of over 512 bytes, its namespace included");
+  } else if (!is_name(out, n)) {
+    refuse(r, "a name with a character that names cannot have");
+    n = 0;
+  }
   return n;
 }
 

@@ -156,6 +156,15 @@ describe("xml.decode", function()
     assert.is_nil((xml.encode({ a = value }, { depth = 1000 })))
   end)
 
+  it("refuses what is no name in any encoding", function()
+    for _, text in ipairs { "\xff\xfe<\0a\0\xb5\0/\0>\0", "<a\xc2\xb5/>",
+      '<?xml version="1.0" encoding="ISO-8859-1"?><a\xba/>' } do
+      local value, err = decode(text)
+      assert.is_nil(value)
+      assert.equal("transform.invalid", err.code)
+    end
+  end)
+
   it("knows the encodings of one byte, UTF-8 and UTF-16", function()
     local function declared(name, text)
       return ("<?xml version='1.0' encoding='%s'?><a>%s</a>"):format(name, text)
