@@ -8,34 +8,27 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct element {
-  const char *name;
-  size_t len;
-};
-
-/* The elements that are open; the names stay on the reader's tape until it is fed again. */
 struct writer {
   struct ifl_xml_writer w;
-  struct element open[IFL_XML_DEPTH_MAX + 1];
+  unsigned open[IFL_XML_DEPTH_MAX + 1]; /* the names of open elements */
   size_t depth;
 };
 
-static int write_event(struct writer *w, const struct ifl_xml_event *e)
+static int write_event(struct writer *w, const ifl_xml_reader *r, const struct ifl_xml_event *e)
 {
-  struct element *top = &w->open[w->depth];
+  size_t n = 0;
+  const char *name = e->name != 0 ? ifl_xml_name(r, e->name, &n) : NULL;
   switch (e->kind) {
   case IFL_XML_START:
     if (w->depth == IFL_XML_DEPTH_MAX) abort();
-    *top = (struct element) { e->name, e->name_len };
-    w->depth++;
-    return ifl_xml_write_start(&w->w, e->name, e->name_len, NULL);
-  case IFL_XML_ATTRIBUTE:
-    return ifl_xml_write_attribute(&w->w, e->name, e->name_len, e->text, e->len, NULL);
+    w->open[w->depth++] = e->name;
+    return ifl_xml_write_start(&w->w, name, n, NULL);
+  case IFL_XML_ATTRIBUTE: return ifl_xml_write_attribute(&w->w, name, n, e->text, e->len, NULL);
   case IFL_XML_TEXT: return ifl_xml_write_text(&w->w, e->text, e->len, NULL);
   case IFL_XML_END:
     if (w->depth == 0) abort();
-    w->depth--;
-    return ifl_xml_write_end(&w->w, top[-1].name, top[-1].len, NULL);
+    name = ifl_xml_name(r, w->open[--w->depth], &n);
+    return ifl_xml_write_end(&w->w, name, n, NULL);
   default: return 0;
   }
 }
@@ -45,7 +38,7 @@ static void drain(ifl_xml_reader *r, struct writer *w, bool written)
 {
   struct ifl_xml_event e;
   while (ifl_xml_next(r, &e))
-    if (written && write_event(w, &e) < 0) abort();
+    if (written && write_event(w, r, &e) < 0) abort();
   if (w->depth != 0) abort(); /* records are given as a whole */
 }
 

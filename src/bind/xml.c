@@ -40,40 +40,40 @@
 
 #define ROOM_MAX 16 /* fields that a table is made with: more are mostly of one name, a list */
 
-#define INTERN_MAX  1024 /* bytes of an order that tables may share */
+#define INTERN_MAX  128 /* names of an order that tables may share */
 #define INTERN_SETS 1000
 
-/* User values besides the piece: names that are lists; orders by their names. */
-enum { LISTS = IFL_PIECE_UV + 1, ORDERS, USER_VALUES = ORDERS };
+/* User values besides the piece: names that are lists; orders by the numbers of their names; the
+ * names by their numbers, an attribute's with its "@". */
+enum { LISTS = IFL_PIECE_UV + 1, ORDERS, NAMES, USER_VALUES = NAMES };
+
+/* On the stack while a record is made. */
+enum { READER_AT = 1, NAMES_AT };
 
 struct reader {
   ifl_xml_reader *h;
   bool named; /* a record's data is { name = element }, not the element */
+  bool lists; /* some names are lists */
   struct ifl_piece piece;
   bool ended; /* the parser knows that the document ends */
   int rc;     /* with err: why it cannot go on */
   iflow_error err;
   size_t orders;
-  struct ifl_buf names; /* NUL-terminated: the elements of every open element, in order */
+  struct ifl_buf names; /* uint16_t: the elements of every open element, in order */
 };
 
 static const char order_key = 0;
 
 /* ---- order ---- */
 
-/* A metatable that says in what order the elements of its table are written: names (NUL-terminated,
- * n bytes) with repetitions; the last one of a name stands for all that are left. */
-static void push_order(lua_State *L, const char *names, size_t n)
+/* Makes of the list at the top a metatable that says in what order the elements of its table are
+ * written: names with repetitions; the last one of a name stands for all that are left. */
+static void make_order(lua_State *L)
 {
   lua_createtable(L, 0, 2);
   lua_pushliteral(L, "iflow.xml_element");
   lua_setfield(L, -2, "__name");
-  lua_newtable(L);
-  lua_Integer i = 0;
-  for (const char *s = names; s < names + n; s += strlen(s) + 1) {
-    lua_pushstring(L, s);
-    lua_rawseti(L, -2, ++i);
-  }
+  lua_insert(L, -2);
   lua_rawsetp(L, -2, &order_key);
 }
 
@@ -86,17 +86,42 @@ bool ifl_xml_pushorder(lua_State *L, int idx)
   return has;
 }
 
+/* Pushes the name with that number. */
+static void push_name(lua_State *L, struct reader *r, unsigned number, bool attribute)
+{
+  char text[IFL_XML_NAME_MAX + 1] = "@";
+  size_t n;
+  if (lua_rawgeti(L, NAMES_AT, (lua_Integer)number) == LUA_TSTRING) return;
+  lua_pop(L, 1);
+  const char *name = ifl_xml_name(r->h, number, &n);
+  memcpy(text + 1, name, n);
+  if (attribute) lua_pushlstring(L, text, n + 1);
+  else lua_pushlstring(L, name, n);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, NAMES_AT, (lua_Integer)number);
+}
+
+static void push_order(lua_State *L, struct reader *r, const uint16_t *names, size_t n)
+{
+  lua_createtable(L, (int)n, 0);
+  for (size_t i = 0; i < n; i++) {
+    push_name(L, r, names[i], false);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  make_order(L);
+}
+
 /* Sets the order of the table at the top; most records of a file share one. */
-static void set_order(lua_State *L, struct reader *r, const char *names, size_t n)
+static void set_order(lua_State *L, struct reader *r, const uint16_t *names, size_t n)
 {
   bool shared = n <= INTERN_MAX;
   if (shared) {
-    lua_getiuservalue(L, 1, ORDERS);
-    lua_pushlstring(L, names, n);
+    lua_getiuservalue(L, READER_AT, ORDERS);
+    lua_pushlstring(L, (const char *)names, n * sizeof *names);
     lua_pushvalue(L, -1);
     if (lua_rawget(L, -3) == LUA_TNIL && r->orders < INTERN_SETS) {
       lua_pop(L, 1);
-      push_order(L, names, n);
+      push_order(L, r, names, n);
       lua_pushvalue(L, -2);
       lua_pushvalue(L, -2);
       lua_rawset(L, -5);
@@ -107,25 +132,17 @@ static void set_order(lua_State *L, struct reader *r, const char *names, size_t 
     shared = lua_istable(L, -1);
     if (!shared) lua_pop(L, 1);
   }
-  if (!shared) push_order(L, names, n);
+  if (!shared) push_order(L, r, names, n);
   lua_setmetatable(L, -2);
 }
 
-/* From the names of all elements to one name a run; the length of what is left. */
-static size_t one_a_run(char *names, size_t n)
+/* From the names of all elements to one name a run; how many are left. */
+static size_t one_a_run(uint16_t *names, size_t n)
 {
-  char *out = names;
-  const char *last = NULL;
-  for (const char *s = names, *end = names + n; s < end;) {
-    size_t len = strlen(s) + 1;
-    if (last == NULL || strcmp(last, s) != 0) {
-      memmove(out, s, len);
-      last = out;
-      out += len;
-    }
-    s += len;
-  }
-  return (size_t)(out - names);
+  size_t left = 1;
+  for (size_t i = 1; i < n; i++)
+    if (names[i] != names[i - 1]) names[left++] = names[i];
+  return left;
 }
 
 /* ---- from events to tables ---- */
@@ -141,10 +158,8 @@ static void push_element(lua_State *L, struct reader *r, const struct ifl_xml_ev
 /* Into the table at the top. e: the attribute, then what follows the last one. */
 static void set_attributes(lua_State *L, struct reader *r, struct ifl_xml_event *e)
 {
-  char name[IFL_XML_NAME_MAX + 1] = "@";
   for (; e->kind == IFL_XML_ATTRIBUTE; next(L, r, e)) {
-    memcpy(name + 1, e->name, e->name_len);
-    lua_pushlstring(L, name, e->name_len + 1);
+    push_name(L, r, e->name, true);
     lua_pushlstring(L, e->text, e->len);
     lua_rawset(L, -3);
   }
@@ -164,67 +179,68 @@ static void push_leaf(lua_State *L, struct reader *r, struct ifl_xml_event *e, i
   if (text) next(L, r, e); /* the end */
 }
 
-static bool is_list(lua_State *L, const char *name, size_t n)
+/* Whether the name at that index is one of those that are lists. */
+static bool is_list(lua_State *L, const struct reader *r, int name)
 {
-  if (lua_getiuservalue(L, 1, LISTS) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    return false;
-  }
-  lua_pushlstring(L, name, n);
+  if (!r->lists) return false;
+  lua_pushvalue(L, name);
+  lua_getiuservalue(L, READER_AT, LISTS);
+  lua_insert(L, -2);
   bool is = lua_rawget(L, -2) != LUA_TNIL;
   lua_pop(L, 2);
   return is;
 }
 
-/* An element's value at the top, its parent below. Whether it is the first of its name. */
-static bool add_element(lua_State *L, const char *name, size_t n)
+/* Makes one list of the n values at the top. */
+static void make_list(lua_State *L, int n)
 {
-  lua_pushlstring(L, name, n);
-  lua_pushvalue(L, -1);
-  int before = lua_rawget(L, -4); /* parent, value, name, what was there */
-  bool list = before == LUA_TTABLE && lua_rawlen(L, -1) > 0;
-  bool first = before == LUA_TNIL;
-  if (list) {
-    lua_pushvalue(L, -3);
+  lua_createtable(L, n, 0);
+  lua_insert(L, -n - 1);
+  for (int i = n; i > 0; i--) lua_rawseti(L, -i - 1, i);
+  ifl_markarray(L);
+}
+
+/* Adds the element whose value is at the top to its parent below it; the value goes. Whether it is
+ * the first of its name. */
+static bool add_element(lua_State *L, struct reader *r, unsigned number)
+{
+  push_name(L, r, number, false);
+  lua_insert(L, -2); /* parent, name, value */
+  lua_pushvalue(L, -2);
+  int before = lua_rawget(L, -4);
+  if (before == LUA_TNIL) {
+    lua_pop(L, 1);
+    if (is_list(L, r, -2)) make_list(L, 1);
+    lua_rawset(L, -3);
+    return true;
+  }
+  lua_insert(L, -2); /* parent, name, what was there, value */
+  if (before == LUA_TTABLE && lua_rawlen(L, -2) > 0) {
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-    lua_pop(L, 3);
-    return first;
+    lua_pop(L, 2);
+  } else {
+    make_list(L, 2);
+    lua_rawset(L, -3);
   }
-  if (!first || is_list(L, name, n)) {
-    lua_createtable(L, first ? 1 : 2, 0);
-    if (!first) {
-      lua_pushvalue(L, -2);
-      lua_rawseti(L, -2, 1);
-    }
-    lua_pushvalue(L, -4);
-    lua_rawseti(L, -2, first ? 1 : 2);
-    ifl_markarray(L);
-    lua_replace(L, -4); /* the list instead of the value */
-  }
-  lua_pop(L, 1);
-  lua_insert(L, -2);
-  lua_rawset(L, -3);
-  return first;
+  return false;
 }
 
 /* Elements only: their parent at the top; e is the first event after the attributes. */
 static void add_elements(lua_State *L, struct reader *r, struct ifl_xml_event *e)
 {
-  size_t from = r->names.len, last = from, runs = 0, different = 0;
+  size_t from = r->names.len, runs = 0, different = 0;
+  unsigned last = 0;
   for (; e->kind != IFL_XML_END; next(L, r, e)) {
     if (e->kind == IFL_XML_TEXT) continue; /* white space */
-    const char *name = e->name;
-    size_t n = e->name_len, at = r->names.len;
-    int rc = ifl_buf_add(&r->names, name, n, NULL);
-    if (rc == 0) rc = ifl_buf_add(&r->names, "", 1, NULL);
-    if (rc < 0) luaL_error(L, "not enough memory");
-    if (runs == 0 || strcmp(r->names.data + last, r->names.data + at) != 0) runs++;
-    last = at;
+    uint16_t name = (uint16_t)e->name;
+    if (ifl_buf_add(&r->names, &name, sizeof name, NULL) < 0) luaL_error(L, "not enough memory");
+    if (name != last) runs++;
+    last = name;
     push_element(L, r, e);
-    if (add_element(L, name, n)) different++;
+    if (add_element(L, r, name)) different++;
   }
-  char *names = r->names.data + from;
-  size_t n = r->names.len - from;
+  uint16_t *names = (uint16_t *)(void *)(r->names.data + from);
+  size_t n = (r->names.len - from) / sizeof *names;
   if (different > 1) set_order(L, r, names, runs == different ? one_a_run(names, n) : n);
   r->names.len = from;
 }
@@ -238,7 +254,7 @@ static void add_mixed(lua_State *L, struct reader *r, struct ifl_xml_event *e)
       lua_pushlstring(L, e->text, e->len);
     } else {
       lua_createtable(L, 0, 1);
-      lua_pushlstring(L, e->name, e->name_len);
+      push_name(L, r, e->name, false);
       push_element(L, r, e);
       lua_rawset(L, -3);
     }
@@ -253,7 +269,7 @@ static void push_element(lua_State *L, struct reader *r, const struct ifl_xml_ev
   struct ifl_xml_event e;
   luaL_checkstack(L, 10, "XML");
   unsigned flags = start->flags;
-  int inside = start->inside < ROOM_MAX ? start->inside : ROOM_MAX;
+  int inside = start->inside < ROOM_MAX ? (int)start->inside : ROOM_MAX;
   next(L, r, &e);
   if ((flags & IFL_XML_HAS_ELEMENTS) == 0) {
     push_leaf(L, r, &e, inside);
@@ -275,12 +291,13 @@ static void push_data(lua_State *L, struct reader *r)
     return;
   }
   lua_createtable(L, 0, 1);
-  lua_pushlstring(L, e.name, e.name_len);
+  push_name(L, r, e.name, false);
   push_element(L, r, &e);
   lua_rawset(L, -3);
 }
 
-/* The next record, as reader:next() gives it, if there is one: how many values; reader at 1. */
+/* The next record, as reader:next() gives it, if there is one: how many values. The reader is all
+ * that is on the stack. */
 static int push_record(lua_State *L, struct reader *r)
 {
   struct ifl_xml_event e;
@@ -295,6 +312,7 @@ static int push_record(lua_State *L, struct reader *r)
     lua_pop(L, 1);
     return 3;
   }
+  lua_getiuservalue(L, READER_AT, NAMES);
   push_data(L, r);
   lua_pushinteger(L, (lua_Integer)e.line);
   return 2;
@@ -353,7 +371,7 @@ static int m_next(lua_State *L)
 }
 
 /* The set of names in the option, or nothing, as the user value of the reader at the top. */
-static void take_lists(lua_State *L, int options)
+static void take_lists(lua_State *L, struct reader *r, int options)
 {
   int type = lua_getfield(L, options, "lists");
   if (type == LUA_TNIL) {
@@ -370,6 +388,7 @@ static void take_lists(lua_State *L, int options)
   lua_pop(L, 1);
   lua_setiuservalue(L, -3, LISTS);
   lua_pop(L, 1);
+  r->lists = true;
 }
 
 /* Prefixes and URIs of the option; pins them by the options at arg. Pushes a userdata. */
@@ -429,9 +448,11 @@ static struct reader *new_reader(lua_State *L, int arg)
   struct reader *r = ifl_newud(L, sizeof *r, READER, USER_VALUES);
   ifl_buf_init(&r->names, IFL_XML_RECORD_MAX);
   r->named = is_named(o.each);
-  take_lists(L, arg);
+  take_lists(L, r, arg);
   lua_newtable(L);
   lua_setiuservalue(L, -2, ORDERS);
+  lua_newtable(L);
+  lua_setiuservalue(L, -2, NAMES);
   int top = lua_gettop(L);
   o.namespaces = namespaces(L, arg, &o.naming);
   int rc = ifl_xml_reader_new(&r->h, &o, &err);
@@ -465,6 +486,7 @@ static int f_decode(lua_State *L)
   lua_replace(L, 1);
   r->rc = ifl_xml_feed(r->h, text, n, true, &r->err);
   if (r->rc < 0) return ifl_pusherror(L, &r->err);
+  lua_settop(L, READER_AT);
   int count = push_record(L, r);
   ifl_xml_reader_free(r->h); /* now, not when the collector comes by */
   r->h = NULL;
@@ -491,23 +513,8 @@ static int f_escape(lua_State *L)
   return 1;
 }
 
-/* Joins the list of names at idx to the form of push_order; pushes a string. */
-static void join_names(lua_State *L, int idx)
-{
-  luaL_Buffer b;
-  lua_Integer n = luaL_len(L, idx);
-  luaL_buffinit(L, &b);
-  for (lua_Integer i = 1; i <= n; i++) {
-    if (lua_geti(L, idx, i) != LUA_TSTRING) luaL_argerror(L, idx, "a list of names is expected");
-    luaL_addvalue(&b);
-    luaL_addchar(&b, '\0');
-  }
-  luaL_pushresult(&b);
-}
-
 static int f_order(lua_State *L)
 {
-  size_t n = 0;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {
@@ -520,9 +527,14 @@ static int f_order(lua_State *L)
   luaL_checktype(L, 2, LUA_TTABLE);
   if (lua_getmetatable(L, 1) && lua_rawgetp(L, -1, &order_key) == LUA_TNIL)
     luaL_argerror(L, 1, "the table has a metatable of its own");
-  join_names(L, 2);
-  const char *names = lua_tolstring(L, -1, &n);
-  push_order(L, names, n);
+  lua_Integer n = luaL_len(L, 2);
+  lua_settop(L, 2);
+  lua_newtable(L); /* a copy, which nobody changes */
+  for (lua_Integer i = 1; i <= n; i++) {
+    if (lua_geti(L, 2, i) != LUA_TSTRING) luaL_argerror(L, 2, "a list of names is expected");
+    lua_rawseti(L, -2, i);
+  }
+  make_order(L);
   lua_setmetatable(L, 1);
   lua_settop(L, 1);
   return 1;

@@ -15,18 +15,17 @@
 #define NONE       SIZE_MAX
 #define TAPE_SLACK ((size_t)8 << 20) /* for other records of the same slice */
 
-struct item { /* on the tape, followed by its name and its text */
+struct item { /* on the tape, followed by its text */
   uint8_t kind, flags;
-  uint16_t name_len;
-  uint32_t len;
-  uint16_t inside; /* of a start: its attributes and elements, as far as they can be counted */
+  uint16_t name; /* its number */
+  uint32_t n;    /* bytes of the text; of a start: its attributes and elements */
 };
 
 struct ifl_xml_reader {
   XML_Parser parser;
   struct ifl_xml_names names;
   struct ifl_xml_path path; /* count 0: the document is the record */
-  struct ifl_xml_seen seen; /* names */
+  struct ifl_xml_dict dict;
   size_t depth_max, max_attributes, max_text, max_record;
 
   struct ifl_buf tape;
@@ -70,19 +69,37 @@ static void refuse(ifl_xml_reader *r, const char *what)
 
 /* ---- the tape ---- */
 
-static int put_to(struct ifl_buf *b, struct item item, const char *name, const char *text,
-                  iflow_error *err)
+static const char too_large[] = "the record is larger than max_record";
+
+static void skip(ifl_xml_reader *r, const char *reason);
+
+static bool grow_tape(ifl_xml_reader *r, size_t n)
 {
-  size_t size = sizeof item + item.name_len + item.len;
-  int rc = ifl_buf_reserve(b, size, err);
-  if (rc < 0) return rc;
-  char *at = b->data + b->len;
+  iflow_error err;
+  ifl_error_clear(&err);
+  int rc = ifl_buf_reserve(&r->tape, n, &err);
+  if (rc == IFLOW_ELIMIT) skip(r, too_large);
+  else if (rc < 0) stop(r, ifl_fail_nomem(r->err));
+  return rc == 0;
+}
+
+/* Room for n bytes at the end of the tape; NULL: the record is skipped, or the parse ends. */
+static char *add_room(ifl_xml_reader *r, size_t n)
+{
+  struct ifl_buf *tape = &r->tape;
+  if (tape->cap - tape->len <= n && !grow_tape(r, n)) return NULL;
+  char *at = tape->data + tape->len;
+  tape->len += n;
+  return at;
+}
+
+static void put(ifl_xml_reader *r, struct item item, const char *text)
+{
+  size_t n = item.kind == IFL_XML_START ? 0 : item.n;
+  char *at = add_room(r, sizeof item + n);
+  if (at == NULL) return;
   memcpy(at, &item, sizeof item);
-  memcpy(at + sizeof item, name, item.name_len);
-  memcpy(at + sizeof item + item.name_len, text, item.len);
-  b->len += size;
-  b->data[b->len] = '\0';
-  return 0;
+  memcpy(at + sizeof item, text, n);
 }
 
 static void put_line(ifl_xml_reader *r, enum ifl_xml_kind kind, const char *reason)
@@ -92,9 +109,9 @@ static void put_line(ifl_xml_reader *r, enum ifl_xml_kind kind, const char *reas
   size_t n = strlen(reason);
   memcpy(text, &line, sizeof line);
   memcpy(text + sizeof line, reason, n);
-  struct item item = { (uint8_t)kind, 0, 0, (uint32_t)(sizeof line + n), 0 };
-  int rc = put_to(&r->tape, item, "", text, r->err);
+  int rc = ifl_buf_reserve(&r->tape, sizeof(struct item) + sizeof text, r->err);
   if (rc < 0) stop(r, rc);
+  else put(r, (struct item) { (uint8_t)kind, 0, 0, (uint32_t)(sizeof line + n) }, text);
 }
 
 /* The record breaks a limit: it leaves the tape, and what is left of it is not read. */
@@ -106,21 +123,6 @@ static void skip(ifl_xml_reader *r, const char *reason)
   r->skipping = true;
   put_line(r, IFL_XML_FAILED, reason);
   r->complete = r->tape.len;
-}
-
-static const char too_large[] = "the record is larger than max_record";
-
-static void put(ifl_xml_reader *r, struct item item, const char *name, const char *text)
-{
-  iflow_error err;
-  ifl_error_clear(&err);
-  int rc = put_to(&r->tape, item, name, text, &err);
-  if (rc == IFLOW_ELIMIT) {
-    skip(r, too_large);
-  } else if (rc < 0) {
-    if (r->err != NULL) *r->err = err;
-    stop(r, rc);
-  }
 }
 
 static struct item item_at(const ifl_xml_reader *r, size_t at)
@@ -143,7 +145,7 @@ static void flag_open(ifl_xml_reader *r, unsigned flag)
   memcpy(&at, r->open.data + r->open.len - sizeof at, sizeof at);
   struct item item = item_at(r, at);
   item.flags |= (uint8_t)flag;
-  if (flag == IFL_XML_HAS_ELEMENTS && item.inside < UINT16_MAX) item.inside++;
+  if (flag == IFL_XML_HAS_ELEMENTS) item.n++;
   set_item(r, at, item);
 }
 
@@ -167,6 +169,8 @@ static bool reading(const ifl_xml_reader *r)
   return r->rc == 0 && r->in_record && !r->skipping;
 }
 
+static const char too_long[] = "a text is longer than max_text";
+
 static bool record_fits(ifl_xml_reader *r)
 {
   XML_Index size = r->seen_at - r->record_at;
@@ -175,29 +179,35 @@ static bool record_fits(ifl_xml_reader *r)
   return false;
 }
 
+/* More of a text whose beginning is the last thing on the tape. */
+static void add_text(ifl_xml_reader *r, const char *s, size_t n)
+{
+  struct item item = item_at(r, r->text_at);
+  if (n > r->max_text - item.n) {
+    skip(r, too_long);
+    return;
+  }
+  char *at = add_room(r, n);
+  if (at == NULL) return;
+  memcpy(at, s, n);
+  item.n += (uint32_t)n;
+  set_item(r, r->text_at, item);
+}
+
 static void on_text(void *payload, const XML_Char *s, int n)
 {
   ifl_xml_reader *r = payload;
-  static const struct item empty = { IFL_XML_TEXT, 0, 0, 0, 0 };
   note(r);
   if (!reading(r) || n <= 0 || !record_fits(r)) return;
-  if (r->text_at == NONE) {
+  if (r->text_at != NONE) {
+    add_text(r, s, (size_t)n);
+  } else if ((size_t)n > r->max_text) {
+    skip(r, too_long);
+  } else {
     size_t at = r->tape.len;
-    put(r, empty, "", "");
-    if (!reading(r)) return;
-    r->text_at = at;
+    put(r, (struct item) { IFL_XML_TEXT, 0, 0, (uint32_t)n }, s);
+    if (reading(r)) r->text_at = at;
   }
-  struct item item = item_at(r, r->text_at);
-  item.len += (uint32_t)n;
-  if (item.len > r->max_text) {
-    skip(r, "a text is longer than max_text");
-    return;
-  }
-  iflow_error err;
-  int rc = ifl_buf_add(&r->tape, s, (size_t)n, &err);
-  if (rc == 0) set_item(r, r->text_at, item);
-  else if (rc == IFLOW_ELIMIT) skip(r, too_large);
-  else stop(r, ifl_fail_nomem(r->err));
 }
 
 /* A tag follows: the text before it is complete. */
@@ -205,7 +215,7 @@ static void end_text(ifl_xml_reader *r)
 {
   if (r->text_at == NONE) return;
   struct item item = item_at(r, r->text_at);
-  if (!is_blank(r->tape.data + r->text_at + sizeof item, item.len)) flag_open(r, IFL_XML_HAS_TEXT);
+  if (!is_blank(r->tape.data + r->text_at + sizeof item, item.n)) flag_open(r, IFL_XML_HAS_TEXT);
   r->text_at = NONE;
 }
 
@@ -219,83 +229,101 @@ static bool is_name(const char *s, size_t n)
   return true;
 }
 
-/* The name as the caller wants it; 0 (and the end of the parse) when it is too long, or none. */
-static size_t given(ifl_xml_reader *r, const char *raw, bool attribute, char out[IFL_XML_NAME_MAX])
+static void stop_names(ifl_xml_reader *r, int rc)
 {
-  size_t n = ifl_xml_name_given(&r->names, raw, attribute, out);
-  if (n == 0) {
-    refuse(r, "a name of over 512 bytes, its namespace included");
-  } else if (!is_name(out, n)) {
+  if (rc == IFLOW_ELIMIT) refuse(r, "more than 10000 different names of elements and attributes");
+  else stop(r, ifl_fail_nomem(r->err));
+}
+
+/* The number of a new name; 0 (and the end of the parse) when it is none, or one too many. */
+static uint16_t new_name(ifl_xml_reader *r, const char *name, size_t n, bool attribute)
+{
+  if (!is_name(name, n)) {
     refuse(r, "a name with a character that names cannot have");
-    n = 0;
+    return 0;
   }
-  return n;
+  int number = ifl_xml_dict_add(&r->dict, name, n, attribute);
+  if (number < 0) stop_names(r, number);
+  return number > 0 ? (uint16_t)number : 0;
+}
+
+/* The number of a name of the parser, as the caller wants it; 0 as above. */
+static uint16_t number_of(ifl_xml_reader *r, const char *raw, bool attribute)
+{
+  char out[IFL_XML_NAME_MAX];
+  size_t n;
+  const char *name = ifl_xml_name_given(&r->names, raw, attribute, out, &n);
+  if (name == NULL) {
+    refuse(r, "a name of over 512 bytes, its namespace included");
+    return 0;
+  }
+  uint16_t number = ifl_xml_dict_find(&r->dict, name, n, attribute);
+  return number != 0 ? number : new_name(r, name, n, attribute);
 }
 
 static void on_namespace(void *payload, const XML_Char *prefix, const XML_Char *uri)
 {
   ifl_xml_reader *r = payload;
-  char name[IFL_XML_NAME_MAX] = "xmlns";
+  char name[IFL_XML_NAME_MAX + 1] = "xmlns";
   size_t n = 5, prefix_len = prefix != NULL ? strlen(prefix) : 0;
   if (r->rc < 0 || r->names.naming != IFL_XML_NAMES_WRITTEN) return;
-  if (prefix_len > sizeof name - 6 || (uri != NULL && strlen(uri) > r->max_text)) {
+  if (prefix_len > IFL_XML_NAME_MAX - 6 || (uri != NULL && strlen(uri) > r->max_text)) {
     refuse(r, "a declaration of a namespace that is too long");
     return;
   }
   if (prefix_len > 0) {
     name[n++] = ':';
-    memcpy(name + n, prefix, prefix_len);
-    n += prefix_len;
+    memcpy(name + n, prefix, prefix_len + 1);
   }
   if (uri == NULL) uri = ""; /* xmlns="" */
-  struct item item = { IFL_XML_ATTRIBUTE, 0, (uint16_t)n, (uint32_t)strlen(uri), 0 };
-  int rc = put_to(&r->declared, item, name, uri, r->err);
+  struct item item = { IFL_XML_ATTRIBUTE, 0, number_of(r, name, true), (uint32_t)strlen(uri) };
+  if (item.name == 0) return;
+  int rc = ifl_buf_add(&r->declared, &item, sizeof item, r->err);
+  if (rc == 0) rc = ifl_buf_add(&r->declared, uri, item.n, r->err);
   if (rc < 0) stop(r, rc);
 }
 
 /* Declarations with the same local name, which are two only as long as the prefixes are there. */
-static bool has_attribute(const ifl_xml_reader *r, size_t from, const char *name, size_t n)
+static bool has_attribute(const ifl_xml_reader *r, size_t from, uint16_t name)
 {
   for (size_t at = from; at < r->tape.len;) {
     struct item item = item_at(r, at);
-    const char *other = r->tape.data + at + sizeof item;
-    if (item.name_len == n && memcmp(other, name, n) == 0) return true;
-    at += sizeof item + item.name_len + item.len;
+    if (item.name == name) return true;
+    at += sizeof item + item.n;
   }
   return false;
 }
 
+/* Also of an element that is not read: the parser keeps the names of those, too. */
 static void put_attributes(ifl_xml_reader *r, const XML_Char **atts)
 {
-  char name[IFL_XML_NAME_MAX];
   size_t first = r->tape.len, count = 0;
-  for (; reading(r) && *atts != NULL; atts += 2, count++) {
-    size_t n = given(r, atts[0], true, name), len = strlen(atts[1]);
-    if (n == 0) return;
+  for (; r->rc == 0 && *atts != NULL; atts += 2, count++) {
+    size_t len = strlen(atts[1]);
+    uint16_t name = number_of(r, atts[0], true);
+    if (name == 0 || !reading(r)) continue;
     if (count == r->max_attributes) skip(r, "an element has more than max_attributes");
     else if (len > r->max_text) skip(r, "an attribute is longer than max_text");
-    else if (r->names.naming == IFL_XML_NAMES_LOCAL && has_attribute(r, first, name, n))
+    else if (r->names.naming == IFL_XML_NAMES_LOCAL && has_attribute(r, first, name))
       skip(r, "two attributes of an element differ in their namespaces only");
-    else
-      put(r, (struct item) { IFL_XML_ATTRIBUTE, 0, (uint16_t)n, (uint32_t)len, 0 }, name, atts[1]);
+    else put(r, (struct item) { IFL_XML_ATTRIBUTE, 0, name, (uint32_t)len }, atts[1]);
   }
 }
 
-static void put_start(ifl_xml_reader *r, const char *name, size_t n, const XML_Char **atts)
+static void put_start(ifl_xml_reader *r, uint16_t name, const XML_Char **atts)
 {
   bool attributes = *atts != NULL || r->declared.len > 0;
   size_t at = r->tape.len;
   end_text(r);
   flag_open(r, IFL_XML_HAS_ELEMENTS);
-  struct item start = { IFL_XML_START, attributes ? IFL_XML_HAS_ATTRIBUTES : 0, (uint16_t)n, 0, 0 };
-  for (const XML_Char **a = atts; *a != NULL && start.inside < UINT16_MAX; a += 2) start.inside++;
-  put(r, start, name, "");
+  struct item start = { IFL_XML_START, attributes ? IFL_XML_HAS_ATTRIBUTES : 0, name, 0 };
+  for (const XML_Char **a = atts; *a != NULL; a += 2) start.n++;
+  put(r, start, "");
   if (!reading(r)) return;
   int rc = ifl_buf_add(&r->open, &at, sizeof at, r->err);
   if (rc == 0 && r->declared.len > 0)
     rc = ifl_buf_add(&r->tape, r->declared.data, r->declared.len, r->err);
   if (rc < 0) stop(r, rc);
-  put_attributes(r, atts);
 }
 
 static void begin_record(ifl_xml_reader *r)
@@ -308,11 +336,12 @@ static void begin_record(ifl_xml_reader *r)
 }
 
 /* Whether the element that starts at r->depth is a record; counts how far the path fits. */
-static bool is_record(ifl_xml_reader *r, const char *name, size_t n)
+static bool is_record(ifl_xml_reader *r, uint16_t number)
 {
-  size_t steps = r->path.count;
+  size_t steps = r->path.count, n;
   if (steps == 0) return true;
   if (r->matched != r->depth - 1 || r->matched == steps) return false;
+  const char *name = ifl_xml_dict_name(&r->dict, number, &n);
   if (!ifl_xml_path_matches(&r->path, r->matched, name, n)) return false;
   return ++r->matched == steps;
 }
@@ -341,19 +370,19 @@ static bool has_foreign_entity(ifl_xml_reader *r)
   return false;
 }
 
-/* The first bytes of a document cannot bring too many names; most documents are not longer. */
+/* Names as written are all that the parser keeps; of others more may stand behind one that is given.
+ * The first bytes of a document cannot bring too many; most documents are not longer. */
 static void check_names(ifl_xml_reader *r, const XML_Char *raw, const XML_Char **atts)
 {
-  if (r->fed <= (XML_Index)SLICE) return;
-  int rc = ifl_xml_seen_add(&r->seen, raw, r->err);
-  for (; rc == 0 && *atts != NULL; atts += 2) rc = ifl_xml_seen_add(&r->seen, *atts, r->err);
-  if (rc < 0) stop(r, rc);
+  if (r->fed <= (XML_Index)SLICE || r->names.naming == IFL_XML_NAMES_WRITTEN) return;
+  int rc = ifl_xml_dict_count(&r->dict, raw);
+  for (; rc == 0 && *atts != NULL; atts += 2) rc = ifl_xml_dict_count(&r->dict, *atts);
+  if (rc < 0) stop_names(r, rc);
 }
 
 static void on_start(void *payload, const XML_Char *raw, const XML_Char **atts)
 {
   ifl_xml_reader *r = payload;
-  char name[IFL_XML_NAME_MAX];
   if (r->rc < 0) return;
   note(r);
   r->depth++;
@@ -362,26 +391,27 @@ static void on_start(void *payload, const XML_Char *raw, const XML_Char **atts)
     refuse(r, "an entity that only an external file could explain; those are never loaded");
   check_names(r, raw, atts);
   if (r->rc < 0) return;
-  size_t n = given(r, raw, false, name);
-  if (n == 0) return;
-  if (!r->in_record && is_record(r, name, n)) begin_record(r);
+  uint16_t name = number_of(r, raw, false);
+  if (name == 0) return;
+  if (!r->in_record && is_record(r, name)) begin_record(r);
   if (reading(r) && record_fits(r)) {
     if (r->depth > r->depth_max) skip(r, "the record is nested deeper than depth");
-    else put_start(r, name, n, atts);
+    else put_start(r, name, atts);
   }
+  put_attributes(r, atts);
   ifl_buf_clear(&r->declared);
 }
 
 static void on_end(void *payload, const XML_Char *raw)
 {
   ifl_xml_reader *r = payload;
-  static const struct item end = { IFL_XML_END, 0, 0, 0, 0 };
+  static const struct item end = { IFL_XML_END, 0, 0, 0 };
   (void)raw;
   if (r->rc < 0) return;
   note(r);
   if (reading(r) && record_fits(r)) {
     end_text(r);
-    put(r, end, "", "");
+    put(r, end, "");
     if (reading(r)) r->open.len -= sizeof(size_t);
   }
   if (r->in_record && r->depth == (r->path.count == 0 ? 1 : r->path.count)) {
@@ -514,10 +544,11 @@ int ifl_xml_reader_new(ifl_xml_reader **out, const struct ifl_xml_options *o, if
   r->max_record = o->max_record < IFL_XML_RECORD_MAX ? o->max_record : IFL_XML_RECORD_MAX;
   r->text_at = NONE;
   r->doctype_at = -1;
-  ifl_buf_init(&r->tape, r->max_record * 5 + TAPE_SLACK); /* "<a/>" makes 17 bytes */
+  ifl_buf_init(&r->tape, r->max_record * 5 + TAPE_SLACK); /* "<a/>x" makes three items */
   ifl_buf_init(&r->open, (IFL_XML_DEPTH_MAX + 1) * sizeof(size_t));
   ifl_buf_init(&r->declared, IFL_XML_TOKEN_MAX * 2);
   int rc = ifl_xml_names_init(&r->names, o->naming, o->namespaces, err);
+  if (rc == 0) rc = ifl_xml_dict_init(&r->dict, err);
   if (rc == 0 && o->each != NULL) rc = ifl_xml_path_init(&r->path, o->each, err);
   if (rc < 0) goto done;
   r->parser = XML_ParserCreateNS(o->encoding, IFL_XML_SEPARATOR);
@@ -539,7 +570,7 @@ void ifl_xml_reader_free(ifl_xml_reader *r)
   if (r->parser != NULL) XML_ParserFree(r->parser);
   ifl_xml_names_done(&r->names);
   ifl_xml_path_done(&r->path);
-  ifl_xml_seen_done(&r->seen);
+  ifl_xml_dict_done(&r->dict);
   ifl_buf_done(&r->tape);
   ifl_buf_done(&r->open);
   ifl_buf_done(&r->declared);
@@ -605,21 +636,25 @@ bool ifl_xml_next(ifl_xml_reader *r, struct ifl_xml_event *e)
 {
   if (r->taken == r->complete) return false;
   struct item item = item_at(r, r->taken);
-  const char *name = r->tape.data + r->taken + sizeof item;
-  *e = (struct ifl_xml_event) { .kind = item.kind,
-                                .flags = item.flags,
-                                .inside = item.inside,
-                                .name = name,
-                                .name_len = item.name_len,
-                                .text = name + item.name_len,
-                                .len = item.len };
+  e->kind = item.kind;
+  e->flags = item.flags;
+  e->name = item.name;
+  e->inside = item.kind == IFL_XML_START ? item.n : 0;
+  e->text = r->tape.data + r->taken + sizeof item;
+  e->len = item.kind == IFL_XML_START ? 0 : item.n;
+  e->line = 0;
+  r->taken += sizeof item + e->len;
   if (item.kind == IFL_XML_RECORD || item.kind == IFL_XML_FAILED) {
     memcpy(&e->line, e->text, sizeof e->line);
     e->text += sizeof e->line;
     e->len -= sizeof e->line;
   }
-  r->taken += sizeof item + item.name_len + item.len;
   return true;
+}
+
+const char *ifl_xml_name(const ifl_xml_reader *r, unsigned number, size_t *n)
+{
+  return ifl_xml_dict_name(&r->dict, (uint16_t)number, n);
 }
 
 const char *ifl_xml_library(void)

@@ -33,9 +33,10 @@ enum ifl_xml_kind {
 struct ifl_xml_event {
   enum ifl_xml_kind kind;
   unsigned flags;
-  const char *name, *text; /* borrowed until the reader is fed again; not NUL-terminated */
-  size_t name_len, len;
-  unsigned inside; /* of a start: attributes and elements in it; a hint, 65,535 at most */
+  unsigned name;    /* its number, see ifl_xml_name */
+  unsigned inside;  /* of a start: attributes and elements in it, without the declarations */
+  const char *text; /* borrowed until the reader is fed again; not NUL-terminated */
+  size_t len;
   uint64_t line;
 };
 
@@ -61,6 +62,9 @@ void ifl_xml_reader_free(ifl_xml_reader *r);
 int ifl_xml_feed(ifl_xml_reader *r, const char *data, size_t n, bool last, iflow_error *err);
 /* The next event of the complete records; false when there is none left. */
 bool ifl_xml_next(ifl_xml_reader *r, struct ifl_xml_event *e);
+/* The name with the number of an event: small ones, from 1 on, the same for the whole document; an
+ * element and an attribute have two. Not NUL-terminated; borrowed until the reader is fed again. */
+const char *ifl_xml_name(const ifl_xml_reader *r, unsigned number, size_t *n);
 
 /* Writes to out. The caller keeps the order: an element's start, its attributes, its content, its
  * end. Errors: IFLOW_ETRANSFORMDATA (not a name, not UTF-8, characters that XML cannot hold),

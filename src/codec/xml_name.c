@@ -1,6 +1,7 @@
 /* xml_name.c -- see xml_name.h. */
 #include "codec/xml_name.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/utf8.h"
 
@@ -151,17 +152,22 @@ static void add_mapped(struct text *t, const struct ifl_xml_names *names, const 
   add(t, local, local_len);
 }
 
-size_t ifl_xml_name_given(const struct ifl_xml_names *names, const char *raw, bool attribute,
-                          char out[IFL_XML_NAME_MAX])
+const char *ifl_xml_name_given(const struct ifl_xml_names *names, const char *raw, bool attribute,
+                               char out[IFL_XML_NAME_MAX], size_t *n)
 {
   static const char xml_uri[] = "http://www.w3.org/XML/1998/namespace";
   struct text t = { out, 0, false };
-  const char *local = strchr(raw, IFL_XML_SEPARATOR), *uri = raw, *prefix = NULL;
+  size_t raw_len = strlen(raw);
+  const char *local = memchr(raw, IFL_XML_SEPARATOR, raw_len), *uri = raw, *prefix = NULL;
+  if (local == NULL && names->map.len == 0) {
+    *n = raw_len;
+    return raw_len <= IFL_XML_NAME_MAX ? raw : NULL;
+  }
   size_t uri_len = local != NULL ? (size_t)(local - raw) : 0;
   local = local != NULL ? local + 1 : raw;
   const char *end = strchr(local, IFL_XML_SEPARATOR);
   if (end != NULL) prefix = end + 1;
-  else end = local + strlen(local);
+  else end = raw + raw_len;
   size_t local_len = (size_t)(end - local);
   bool xml = uri_len == sizeof xml_uri - 1 && memcmp(uri, xml_uri, uri_len) == 0;
 
@@ -170,7 +176,116 @@ size_t ifl_xml_name_given(const struct ifl_xml_names *names, const char *raw, bo
   else if (names->naming == IFL_XML_NAMES_MAPPED)
     add_mapped(&t, names, uri, uri_len, local, local_len, attribute);
   else add_prefixed(&t, prefix, prefix != NULL ? strlen(prefix) : 0, local, local_len);
-  return t.full ? 0 : t.len;
+  *n = t.len;
+  return t.full ? NULL : out;
+}
+
+/* ---- numbers of names ---- */
+
+#define RAWS ((size_t)1 << 15) /* slots: over three times IFL_XML_NAMES_MAX */
+
+struct ifl_xml_entry {
+  size_t at; /* in the text */
+  uint16_t n;
+  bool attribute;
+};
+
+int ifl_xml_dict_init(struct ifl_xml_dict *d, iflow_error *err)
+{
+  memset(d, 0, sizeof *d);
+  ifl_buf_init(&d->text, (size_t)IFL_XML_NAMES_MAX * IFL_XML_NAME_MAX);
+  return ifl_random(&d->seed, sizeof d->seed, err);
+}
+
+void ifl_xml_dict_done(struct ifl_xml_dict *d)
+{
+  ifl_buf_done(&d->text);
+  free(d->entries);
+  free(d->slots);
+  free(d->raws);
+  memset(d, 0, sizeof *d);
+}
+
+static uint64_t hash(const struct ifl_xml_dict *d, const char *s, size_t n) /* FNV-1a */
+{
+  uint64_t h = d->seed;
+  for (const char *end = s + n; s < end; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+  return h ^ h >> 32;
+}
+
+/* The slot of the name, or the free one where it would go. */
+static size_t slot_of(const struct ifl_xml_dict *d, const char *name, size_t n, bool attribute)
+{
+  size_t i = (size_t)hash(d, name, n) + attribute;
+  for (;; i++) {
+    i &= d->cap - 1;
+    if (d->slots[i] == 0) return i;
+    const struct ifl_xml_entry *e = &d->entries[d->slots[i] - 1];
+    if (e->n == n && e->attribute == attribute && memcmp(d->text.data + e->at, name, n) == 0)
+      return i;
+  }
+}
+
+uint16_t ifl_xml_dict_find(const struct ifl_xml_dict *d, const char *name, size_t n, bool attribute)
+{
+  return d->cap > 0 ? d->slots[slot_of(d, name, n, attribute)] : 0;
+}
+
+const char *ifl_xml_dict_name(const struct ifl_xml_dict *d, uint16_t number, size_t *n)
+{
+  const struct ifl_xml_entry *e = &d->entries[number - 1];
+  *n = e->n;
+  return d->text.data + e->at;
+}
+
+/* Twice the slots, of which half may be taken. */
+static int grow(struct ifl_xml_dict *d)
+{
+  size_t cap = d->cap > 0 ? d->cap * 2 : 32;
+  uint16_t *slots = calloc(cap, sizeof *slots);
+  struct ifl_xml_entry *entries = realloc(d->entries, cap / 2 * sizeof *entries);
+  if (entries != NULL) d->entries = entries;
+  if (slots == NULL || entries == NULL) {
+    free(slots);
+    return IFLOW_ENOMEM;
+  }
+  free(d->slots);
+  d->slots = slots;
+  d->cap = cap;
+  for (size_t i = 0; i < d->count; i++) {
+    const struct ifl_xml_entry *e = &entries[i];
+    slots[slot_of(d, d->text.data + e->at, e->n, e->attribute)] = (uint16_t)(i + 1);
+  }
+  return 0;
+}
+
+int ifl_xml_dict_add(struct ifl_xml_dict *d, const char *name, size_t n, bool attribute)
+{
+  if (d->count == IFL_XML_NAMES_MAX) return IFLOW_ELIMIT;
+  int rc = d->count * 2 == d->cap ? grow(d) : 0;
+  if (rc == 0) rc = ifl_buf_add(&d->text, name, n, NULL);
+  if (rc < 0) return rc;
+  d->entries[d->count] = (struct ifl_xml_entry) { d->text.len - n, (uint16_t)n, attribute };
+  uint16_t number = (uint16_t)++d->count;
+  d->slots[slot_of(d, name, n, attribute)] = number;
+  return number;
+}
+
+int ifl_xml_dict_count(struct ifl_xml_dict *d, const char *raw)
+{
+  uint64_t h = hash(d, raw, strlen(raw));
+  if (h == 0) h = 1; /* 0 is a free slot */
+  if (d->raws == NULL) {
+    d->raws = calloc(RAWS, sizeof *d->raws);
+    if (d->raws == NULL) return IFLOW_ENOMEM;
+  }
+  size_t at = (size_t)h & (RAWS - 1);
+  for (; d->raws[at] != 0; at = (at + 1) & (RAWS - 1))
+    if (d->raws[at] == h) return 0;
+  if (d->raw_count == IFL_XML_NAMES_MAX) return IFLOW_ELIMIT;
+  d->raws[at] = h;
+  d->raw_count++;
+  return 0;
 }
 
 /* ---- the path of a record ---- */
@@ -212,42 +327,4 @@ bool ifl_xml_path_matches(const struct ifl_xml_path *path, size_t step, const ch
   const char *s = path->text + path->at[step];
   size_t len = path->len[step];
   return (len == 1 && *s == '*') || (len == n && memcmp(s, name, n) == 0);
-}
-
-/* ---- how many names ---- */
-
-#define SLOTS ((size_t)1 << 15) /* over three times IFL_XML_NAMES_MAX */
-
-static uint64_t hash(const char *s) /* FNV-1a */
-{
-  uint64_t h = 0xcbf29ce484222325u;
-  for (; *s != '\0'; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-  return h != 0 ? h : 1; /* 0 is a free slot */
-}
-
-int ifl_xml_seen_add(struct ifl_xml_seen *seen, const char *raw, iflow_error *err)
-{
-  uint64_t h = hash(raw);
-  if (seen->slots == NULL) {
-    seen->slots = calloc(SLOTS, sizeof *seen->slots);
-    if (seen->slots == NULL) return ifl_fail_nomem(err);
-  }
-  size_t at = (size_t)h & (SLOTS - 1);
-  while (seen->slots[at] != 0) {
-    if (seen->slots[at] == h) return 0;
-    at = (at + 1) & (SLOTS - 1);
-  }
-  if (seen->count == IFL_XML_NAMES_MAX)
-    return ifl_fail(err, IFLOW_ETRANSFORMDATA,
-                    "more than %d different names of elements and attributes", IFL_XML_NAMES_MAX);
-  seen->slots[at] = h;
-  seen->count++;
-  return 0;
-}
-
-void ifl_xml_seen_done(struct ifl_xml_seen *seen)
-{
-  free(seen->slots);
-  seen->slots = NULL;
-  seen->count = 0;
 }

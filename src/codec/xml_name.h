@@ -1,5 +1,5 @@
-/* xml_name.h -- names of XML: how they are given to the caller, the path of a record, and a ceiling
- * on how many there are. For xml.c and the binding. */
+/* xml_name.h -- names of XML: how they are given to the caller, their numbers, the path of a record,
+ * and a ceiling on how many there are. For xml.c and the binding. */
 #ifndef IFL_CODEC_XML_NAME_H
 #define IFL_CODEC_XML_NAME_H
 
@@ -32,10 +32,36 @@ struct ifl_xml_names {
 int ifl_xml_names_init(struct ifl_xml_names *names, enum ifl_xml_naming naming,
                        const char *const *namespaces, iflow_error *err);
 void ifl_xml_names_done(struct ifl_xml_names *names);
-/* How a name of the parser ("uri SEP local SEP prefix", "uri SEP local" or "local") is given: its
- * length in out, or 0 when it is too long. */
-size_t ifl_xml_name_given(const struct ifl_xml_names *names, const char *raw, bool attribute,
-                          char out[IFL_XML_NAME_MAX]);
+/* How a name of the parser ("uri SEP local SEP prefix", "uri SEP local" or "local") is given: raw
+ * itself, or text that was written to out; n: its length. NULL when it is too long. */
+const char *ifl_xml_name_given(const struct ifl_xml_names *names, const char *raw, bool attribute,
+                               char out[IFL_XML_NAME_MAX], size_t *n);
+
+/* The names of a document as they are given, numbered from 1 in the order they come; an element's
+ * and an attribute's name are two. */
+struct ifl_xml_dict {
+  uint64_t seed; /* of the hashes: a document must not choose where its names go */
+  struct ifl_buf text;
+  struct ifl_xml_entry *entries; /* by number */
+  uint16_t *slots;               /* numbers by hash; 0: free */
+  size_t count, cap;             /* names; slots */
+  uint64_t *raws;                /* hashes of the parser's names; 0: free */
+  size_t raw_count;
+};
+/* IFLOW_ESYSTEM. */
+int ifl_xml_dict_init(struct ifl_xml_dict *d, iflow_error *err);
+void ifl_xml_dict_done(struct ifl_xml_dict *d);
+/* The number of a name; 0 when it is new. */
+uint16_t ifl_xml_dict_find(const struct ifl_xml_dict *d, const char *name, size_t n,
+                           bool attribute);
+/* Returns the number of a new name of 1 to IFL_XML_NAME_MAX bytes; IFLOW_ELIMIT when there are
+ * IFL_XML_NAMES_MAX already, IFLOW_ENOMEM. */
+int ifl_xml_dict_add(struct ifl_xml_dict *d, const char *name, size_t n, bool attribute);
+/* The name of a number, not NUL-terminated; borrowed until the next one is added. */
+const char *ifl_xml_dict_name(const struct ifl_xml_dict *d, uint16_t number, size_t *n);
+/* Counts a name of the parser, which has more of them than are given: of several prefixes or
+ * namespaces. IFLOW_ELIMIT and IFLOW_ENOMEM as above. */
+int ifl_xml_dict_count(struct ifl_xml_dict *d, const char *raw);
 
 /* "/a/b": absolute, "*" for any name; a step is a name as it is given, so "{uri}name" works. */
 struct ifl_xml_path {
@@ -46,14 +72,5 @@ struct ifl_xml_path {
 int ifl_xml_path_init(struct ifl_xml_path *path, const char *text, iflow_error *err);
 void ifl_xml_path_done(struct ifl_xml_path *path);
 bool ifl_xml_path_matches(const struct ifl_xml_path *path, size_t step, const char *name, size_t n);
-
-/* A set of the names seen, by their hashes. */
-struct ifl_xml_seen {
-  uint64_t *slots;
-  size_t count;
-};
-/* IFLOW_ETRANSFORMDATA when there are more than IFL_XML_NAMES_MAX, IFLOW_ENOMEM. */
-int ifl_xml_seen_add(struct ifl_xml_seen *seen, const char *raw, iflow_error *err);
-void ifl_xml_seen_done(struct ifl_xml_seen *seen);
 
 #endif

@@ -44,11 +44,38 @@ describe("the reader of XML", function()
   end)
 
   it("refuses more names than a format has", function()
-    local names = { ("x"):rep(70000) } -- the first of a document are not counted
-    for i = 1, 10001 do names[i + 1] = ("<n%d/>"):format(i) end
+    local names = {}
+    for i = 1, 10000 do names[i] = ("<n%d/>"):format(i) end
     assert.equal("transform.invalid", refused("<a>" .. table.concat(names) .. "</a>"))
     names[#names] = nil
     assert.truthy(xml.decode("<a>" .. table.concat(names) .. "</a>"))
+  end)
+
+  it("counts the names of what it does not read, too", function()
+    local function read(count)
+      local reader = xml.reader { each = "/a/r", max_attributes = 1 }
+      reader:feed "<a>"
+      reader:next()
+      for i = 1, count do
+        reader:feed(("<%s x='1' n%d='1'/>"):format(i % 2 == 0 and "r" or "other", i))
+        local data, err
+        repeat data, err = reader:next() until data == nil
+        if err then return err end
+      end
+    end
+    assert.equal("transform.invalid", read(10001).code)
+    assert.is_nil(read(9990))
+  end)
+
+  it("refuses more prefixes than a format has, also when they are not given", function()
+    local names = { ("x"):rep(70000) } -- the first of a document are not counted
+    for i = 1, 10001 do names[i + 1] = ("<n%d:n xmlns:n%d='u'/>"):format(i, i) end
+    local function decode()
+      return xml.decode("<a>" .. table.concat(names) .. "</a>", { namespaces = false })
+    end
+    assert.equal("transform.invalid", select(2, decode()).code)
+    names[#names] = nil
+    assert.truthy(decode())
   end)
 
   it("takes white space, text and comments of any length in small ones", function()
