@@ -105,6 +105,32 @@ assert(tenant:call { to = "/http/orders", body = "1" })
     stop()
   end))
 
+  it("is not asked twice with a PIN that it refused", async(function()
+    start()
+    local wrong = home.dir:write("wrong", "000000\n")
+    local script = home.dir:write("twice.lua", ([[
+local iflow = require "iflow"
+local function open(pass_file, cert)
+  local tenant, err = iflow.tenant { service_key = %q, cert = cert or %q, key = %q, cacert = %q,
+    pass_file = pass_file }
+  return tenant and "open" or err.code .. ": " .. err.message
+end
+print(open(%q))
+print(open(%q))
+print(open(%q, %q))
+print(open(%q))
+]]):format(key.path, key.cert, NAME, home.cacert, wrong, wrong, wrong, NAME, pin_file))
+    local run = iflow("run", script)
+    assert.equal(0, run.code, run.err)
+    local lines = {}
+    for line in run.out:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    assert.matches("^cert%.passphrase: .*refuses the PIN", lines[1])
+    assert.matches("^cert%.passphrase: .*refused this PIN before", lines[2])
+    assert.matches("^cert%.passphrase: .*refused this PIN before", lines[3])
+    assert.equal("open", lines[4])
+    stop()
+  end))
+
   it("is told when it cannot be used", async(function()
     start()
     local wrong = home.dir:write("wrong", "000000\n")

@@ -4,12 +4,14 @@
 #include "auth/hardware.h"
 
 #include "base/buffer.h"
+#include "base/digest.h"
 
 #include <openssl/engine.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
 #include <openssl/store.h>
 #include <openssl/ui.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -33,6 +35,7 @@ struct place {
   const ifl_secret *pin;     /* NULL: none was given */
   ifl_secret *own_pin;       /* that of pin-source */
   bool asked;                /* the token wanted a PIN */
+  bool kept_back;            /* and did not get it, since it refused this one before */
 };
 
 static void place_done(struct place *p)
@@ -116,6 +119,64 @@ static int place_parse(struct place *p, const char *uri, const ifl_secret *pin, 
   return rc;
 }
 
+/* ---- PINs that were refused ------------------------------------------------------------------ */
+
+/* After a few wrong PINs a token locks itself for good, and a service looks at its credentials again
+ * and again: a PIN that a token refused is never given to it a second time. Of the whole process,
+ * since several senders may have one token; the newest ones are kept. */
+#define REFUSED_MAX 64
+#define DIGEST      65
+
+static pthread_mutex_t refused_mutex = PTHREAD_MUTEX_INITIALIZER;
+static char refused[REFUSED_MAX][DIGEST];
+static size_t refused_count;
+
+/* The URI's path without what names an object in the token: a key and a certificate have one PIN. */
+static size_t token_part(char *out, const char *object)
+{
+  static const char *const of_object[] = { "object=", "id=", "type=" };
+  size_t len = 0, n;
+  for (const char *s = object + strlen(SCHEME); *s != '\0'; s += n + (s[n] == ';')) {
+    bool skipped = false;
+    n = strcspn(s, ";");
+    for (size_t i = 0; i < sizeof of_object / sizeof *of_object; i++)
+      if (strncmp(s, of_object[i], strlen(of_object[i])) == 0) skipped = true;
+    if (skipped) continue;
+    memcpy(out + len, s, n);
+    len += n;
+    out[len++] = ';';
+  }
+  return len;
+}
+
+static void digest_of(const struct place *p, char digest[DIGEST])
+{
+  char token[URI_MAX + 1];
+  size_t n = token_part(token, p->object);
+  ifl_sha256_hex_parts(digest, token, n, ifl_secret_data(p->pin), ifl_secret_len(p->pin));
+}
+
+static bool was_refused(const struct place *p)
+{
+  char digest[DIGEST];
+  bool found = false;
+  digest_of(p, digest);
+  pthread_mutex_lock(&refused_mutex);
+  for (size_t i = 0; i < refused_count && i < REFUSED_MAX; i++)
+    if (memcmp(refused[i], digest, DIGEST) == 0) found = true;
+  pthread_mutex_unlock(&refused_mutex);
+  return found;
+}
+
+static void note_refused(const struct place *p)
+{
+  char digest[DIGEST];
+  digest_of(p, digest);
+  pthread_mutex_lock(&refused_mutex);
+  memcpy(refused[refused_count++ % REFUSED_MAX], digest, DIGEST);
+  pthread_mutex_unlock(&refused_mutex);
+}
+
 /* ---- asking for the PIN ---------------------------------------------------------------------- */
 
 static int answer_prompt(UI *ui, UI_STRING *prompt)
@@ -124,7 +185,8 @@ static int answer_prompt(UI *ui, UI_STRING *prompt)
   if (UI_get_string_type(prompt) != UIT_PROMPT && UI_get_string_type(prompt) != UIT_VERIFY)
     return 1;
   p->asked = true;
-  return p->pin != NULL && UI_set_result(ui, prompt, ifl_secret_data(p->pin)) == 0;
+  p->kept_back = p->pin != NULL && was_refused(p);
+  return p->pin != NULL && !p->kept_back && UI_set_result(ui, prompt, ifl_secret_data(p->pin)) == 0;
 }
 
 static UI_METHOD *new_ui(void)
@@ -206,7 +268,14 @@ static int fail_nothing(const struct place *p, const char *what, iflow_error *er
   const char *reason = first != 0 ? ERR_reason_error_string(first) : NULL;
   if (reason != NULL) snprintf(why, sizeof why, " (%s)", reason);
   ERR_clear_error();
+  if (p->kept_back) {
+    ifl_fail(err, IFLOW_ECERTPASS,
+             "the token of '%.300s' refused this PIN before, so it is not tried again", p->object);
+    ifl_hint(err, "correct the PIN; when it was the token that was changed, start again");
+    return IFLOW_ECERTPASS;
+  }
   if (p->asked && p->pin != NULL && strncmp(why, " (PIN ", 6) == 0) { /* as PKCS#11 names them */
+    note_refused(p);
     ifl_fail(err, IFLOW_ECERTPASS, "the token of '%.300s' refuses the PIN%s", p->object, why);
     ifl_hint(err, "correct the PIN before the next try: after a few wrong ones tokens lock "
                   "themselves");
