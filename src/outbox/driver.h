@@ -38,7 +38,7 @@ enum ifl_outbox_action {
 #define IFL_OUTBOX_LIST_MAX    1000        /* messages of one claim or one page of a list */
 #define IFL_OUTBOX_HISTORY_MAX 100         /* entries that are kept of a message's history */
 #define IFL_OUTBOX_SENDERS_MAX 4096
-#define IFL_OUTBOX_GROUP       32 /* rows a transaction: more gain nothing */
+#define IFL_OUTBOX_GROUP       128 /* rows a transaction: more gain nothing */
 
 struct ifl_outbox_options {
   const char *path;

@@ -1,6 +1,6 @@
 /* outbox.c -- see outbox.h: the loop's side. Requests are collected during a turn of the loop and
- * handed to the thread together; what it has done comes back over a descriptor that the loop
- * watches. */
+ * handed to the thread together, many of them in parts; what it has done comes back over a
+ * descriptor that the loop watches. */
 #include "outbox/outbox_private.h"
 
 #include "base/error.h"
@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define EARLY 8 /* requests that do not wait for the end of the turn */
 
 /* Every backend, by its name. */
 static const struct ifl_outbox_driver *const drivers[] = { &ifl_outbox_sqlite };
@@ -52,6 +54,7 @@ void ifl_outbox_request_free(struct ifl_outbox_request *r)
 /* ---- the loop's side: what is done ----------------------------------------------------------- */
 
 static void hand_over(void *payload);
+static void add_fresh(ifl_outbox *box, struct ifl_outbox_request *r);
 static int begin(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err);
 static void leave_line(ifl_outbox *box, struct ifl_outbox_request *r);
 static void refuse_behind(ifl_outbox *box, const struct ifl_outbox_request *r);
@@ -59,7 +62,7 @@ static struct ifl_outbox_request *first_of(ifl_outbox *box, uint64_t order);
 
 static void submit_again(ifl_outbox *box, struct ifl_outbox_request *r)
 {
-  ifl_queue_push(&box->fresh, r);
+  add_fresh(box, r);
   ifl_soon(box->loop, &box->soon, hand_over, box);
 }
 
@@ -208,8 +211,12 @@ static void leave_line(ifl_outbox *box, struct ifl_outbox_request *r)
   next->held = false;
   box->held--;
   ifl_soon(box->loop, &box->soon, hand_over, box);
-  next->rc = begin(box, next, &next->err);
-  if (next->rc < 0) finish(box, next);
+  iflow_error err;
+  int rc = begin(box, next, &err); /* then it may be the thread's */
+  if (rc == 0) return;
+  next->rc = rc;
+  next->err = err;
+  finish(box, next);
 }
 
 static void on_event(void *payload, int events)
@@ -239,16 +246,30 @@ static bool writes(const struct ifl_outbox_request *r)
          r->kind == IFL_OUTBOX_WRITE_NOTE;
 }
 
-/* At the start of a turn: all that the last one submitted goes to the thread together. */
-static void hand_over(void *payload)
+static void hand_over_fresh(ifl_outbox *box, bool more)
 {
-  ifl_outbox *box = payload;
   pthread_mutex_lock(&box->mutex);
   for (struct ifl_outbox_request *r; (r = ifl_queue_pop(&box->fresh)) != NULL;)
     ifl_queue_push(writes(r) ? &box->writes : &box->reads, r);
-  box->stop = box->closing && box->storing.first == NULL && box->held == 0;
+  box->nfresh = 0;
+  box->more = more;
+  if (!more) box->stop = box->closing && box->storing.first == NULL && box->held == 0;
   pthread_cond_signal(&box->wake);
   pthread_mutex_unlock(&box->mutex);
+}
+
+/* At the start of a turn: all that the last one submitted goes to the thread together. */
+static void hand_over(void *payload)
+{
+  hand_over_fresh(payload, false);
+}
+
+/* Of many the first go at once, so that the thread writes them while the others are made. The caller
+ * sees to it that hand_over() follows. */
+static void add_fresh(ifl_outbox *box, struct ifl_outbox_request *r)
+{
+  ifl_queue_push(&box->fresh, r);
+  if (++box->nfresh == EARLY) hand_over_fresh(box, true);
 }
 
 static void read_small(struct ifl_outbox_request *r)
@@ -295,7 +316,7 @@ static void on_stored(void *payload)
   }
   ifl_queue_remove(&box->storing, r);
   if (r->rc < 0) finish(box, r);
-  else ifl_queue_push(&box->fresh, r);
+  else add_fresh(box, r);
   ifl_soon(box->loop, &box->soon, hand_over, box);
 }
 
@@ -318,7 +339,7 @@ static int store(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err
 static int begin(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err)
 {
   if (is_large(r, box)) return store(box, r, err);
-  ifl_queue_push(&box->fresh, r);
+  add_fresh(box, r);
   return 0;
 }
 
@@ -465,7 +486,7 @@ static void release_held(ifl_outbox *box)
     if (!r->held) continue;
     take_out(box, r);
     if (!is_large(r, box)) {
-      ifl_queue_push(&box->fresh, r);
+      add_fresh(box, r);
       continue;
     }
     r->rc = ifl_fail(&r->err, IFLOW_ECLOSED, "the outbox '%s' is closed", box->path);

@@ -12,7 +12,8 @@ struct ifl_outbox {
   iflow_loop *loop;
   ifl_poll *poll;
   struct ifl_soon soon;
-  struct ifl_queue fresh;          /* submitted in this turn */
+  struct ifl_queue fresh; /* submitted in this turn, not handed over yet */
+  size_t nfresh;
   struct ifl_queue waiting;        /* enqueues that found the outbox full */
   struct ifl_queue storing;        /* their large body is being written; linked both ways */
   struct ifl_outbox_request *line; /* unfinished enqueues with an order key, in their order */
@@ -30,6 +31,7 @@ struct ifl_outbox {
   pthread_mutex_t mutex;
   pthread_cond_t wake;
   struct ifl_queue writes, reads, done;
+  bool more; /* the turn that handed some over early goes on */
   bool stop, ended;
   /* The thread's side. */
   void *db;

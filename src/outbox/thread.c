@@ -11,6 +11,7 @@
 
 #define PURGE_MIN_MS 1000
 #define PURGE_MAX_MS 60000
+#define MORE_MS      5
 
 /* ---- writing --------------------------------------------------------------------- */
 
@@ -40,18 +41,71 @@ static int apply(ifl_outbox *box, struct ifl_outbox_request *r)
   return 0;
 }
 
-static int write_together(ifl_outbox *box, const struct ifl_queue *group, iflow_error *err)
+static size_t rows_of(const struct ifl_outbox_request *r)
+{
+  return r->kind == IFL_OUTBOX_CHANGE ? r->nchanges : 1;
+}
+
+/* Waits until it is woken, at most so long, which is more than 0. The mutex is locked. */
+static void wait_ms(ifl_outbox *box, int64_t ms)
+{
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += ms / 1000;
+  until.tv_nsec += ms % 1000 * 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  pthread_cond_timedwait(&box->wake, &box->mutex, &until);
+}
+
+/* Moves writes to the group until it has so many rows as one may have. The mutex is locked. */
+static void take_writes(ifl_outbox *box, struct ifl_queue *group, size_t *rows)
+{
+  while (box->writes.first != NULL && *rows < IFL_OUTBOX_GROUP) {
+    *rows += rows_of(box->writes.first);
+    ifl_queue_push(group, ifl_queue_pop(&box->writes));
+  }
+}
+
+/* Adds to a group that is being written what has come meanwhile, and what the loop is just about to
+ * hand over: all of it is committed at once. A turn of the loop may be long, so it waits little. */
+static void take_more(ifl_outbox *box, struct ifl_queue *group, size_t *rows)
+{
+  if (*rows >= IFL_OUTBOX_GROUP) return;
+  pthread_mutex_lock(&box->mutex);
+  if (box->writes.first == NULL && box->more) wait_ms(box, MORE_MS);
+  take_writes(box, group, rows);
+  pthread_mutex_unlock(&box->mutex);
+}
+
+static int apply_all(ifl_outbox *box, struct ifl_outbox_request *r, iflow_error *err)
+{
+  for (; r != NULL; r = r->next_request) {
+    int rc = apply(box, r);
+    if (rc == 0) continue;
+    *err = r->err;
+    return rc;
+  }
+  return 0;
+}
+
+/* In one transaction. rows: of the group, to which what comes meanwhile is added; 0: it stays. */
+static int write_together(ifl_outbox *box, struct ifl_queue *group, size_t rows, iflow_error *err)
 {
   int rc = box->driver->begin(box->db, err);
   if (rc < 0) return rc;
-  for (struct ifl_outbox_request *r = group->first; r != NULL; r = r->next_request) {
-    rc = apply(box, r);
-    if (rc == 0) continue;
-    *err = r->err;
-    box->driver->rollback(box->db);
-    return rc;
+  struct ifl_outbox_request **next = &group->first;
+  while (rc == 0 && *next != NULL) {
+    struct ifl_outbox_request **end = group->last;
+    rc = apply_all(box, *next, err);
+    next = end;
+    if (rc == 0 && rows > 0) take_more(box, group, &rows);
   }
-  return box->driver->commit(box->db, err);
+  if (rc == 0) return box->driver->commit(box->db, err);
+  box->driver->rollback(box->db);
+  return rc;
 }
 
 static void write_alone(ifl_outbox *box, struct ifl_outbox_request *r)
@@ -60,7 +114,7 @@ static void write_alone(ifl_outbox *box, struct ifl_outbox_request *r)
   iflow_error err = { 0 };
   ifl_queue_init(&one);
   ifl_queue_push(&one, r);
-  int rc = write_together(box, &one, &err);
+  int rc = write_together(box, &one, 0, &err);
   if (rc == 0) return;
   r->rc = rc;
   r->err = err;
@@ -79,12 +133,12 @@ static void tidy(ifl_outbox *box, struct ifl_outbox_request *r)
 }
 
 /* All in one transaction; if that fails each in one of its own, so that one cannot fail others. */
-static void write_group(ifl_outbox *box, struct ifl_queue *group)
+static void write_group(ifl_outbox *box, struct ifl_queue *group, size_t rows)
 {
   iflow_error err = { 0 };
   struct ifl_queue done;
   ifl_queue_init(&done);
-  bool apart = write_together(box, group, &err) < 0;
+  bool apart = write_together(box, group, rows, &err) < 0;
   for (struct ifl_outbox_request *r; (r = ifl_queue_pop(group)) != NULL;) {
     if (apart) write_alone(box, r);
     tidy(box, r);
@@ -160,30 +214,20 @@ static void give_one(ifl_outbox *box, struct ifl_outbox_request *r)
   give(box, &one);
 }
 
-static size_t rows_of(const struct ifl_outbox_request *r)
-{
-  return r->kind == IFL_OUTBOX_CHANGE ? r->nchanges : 1;
-}
-
 /* Waits for work, at most until the next purge. False: there is nothing, and it is to end. */
-static bool take(ifl_outbox *box, struct ifl_queue *group, struct ifl_outbox_request **read)
+static bool take(ifl_outbox *box, struct ifl_queue *group, size_t *rows,
+                 struct ifl_outbox_request **read)
 {
-  size_t rows = 0;
+  *rows = 0;
   pthread_mutex_lock(&box->mutex);
   while (box->writes.first == NULL && box->reads.first == NULL && !box->stop) {
     int64_t left = box->purge_at - ifl_clock_mono_ms();
     if (left <= 0) break;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += left / 1000 + 1;
-    pthread_cond_timedwait(&box->wake, &box->mutex, &until);
+    wait_ms(box, left);
   }
-  while (box->writes.first != NULL && rows < IFL_OUTBOX_GROUP) {
-    rows += rows_of(box->writes.first);
-    ifl_queue_push(group, ifl_queue_pop(&box->writes));
-  }
+  take_writes(box, group, rows);
   *read = ifl_queue_pop(&box->reads);
-  bool go_on = rows > 0 || *read != NULL || !box->stop;
+  bool go_on = *rows > 0 || *read != NULL || !box->stop;
   pthread_mutex_unlock(&box->mutex);
   return go_on;
 }
@@ -202,9 +246,10 @@ static void serve(ifl_outbox *box)
 {
   struct ifl_outbox_request *read = NULL;
   struct ifl_queue group;
-  for (ifl_queue_init(&group); take(box, &group, &read); ifl_queue_init(&group)) {
+  size_t rows;
+  for (ifl_queue_init(&group); take(box, &group, &rows, &read); ifl_queue_init(&group)) {
     if (group.first != NULL) {
-      write_group(box, &group);
+      write_group(box, &group, rows);
       give(box, &group);
     }
     if (read != NULL && read_one(box, read)) {
@@ -237,7 +282,8 @@ static void refuse_all(ifl_outbox *box)
 {
   struct ifl_outbox_request *read = NULL;
   struct ifl_queue group;
-  for (ifl_queue_init(&group); take(box, &group, &read);) {
+  size_t rows;
+  for (ifl_queue_init(&group); take(box, &group, &rows, &read);) {
     if (read != NULL) ifl_queue_push(&group, read);
     for (struct ifl_outbox_request *r = group.first; r != NULL; r = r->next_request) {
       r->rc = box->open_rc;

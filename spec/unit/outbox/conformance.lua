@@ -407,6 +407,25 @@ return function(backend, options_in, busted)
         assert.equal("accepted", put(box, "b", { body = ("x"):rep(40) }))
       end, { max_bytes = 100 }))
 
+      it("is told to each of many that come at once", with_box(function(box)
+        local results, tasks = {}, {}
+        for i = 1, 200 do
+          tasks[i] = core.task.spawn(function()
+            local busy = os.clock() + (i % 50 == 0 and 0.02 or 0)
+            repeat until os.clock() >= busy -- longer than the outbox waits for the others
+            local state, err = put(box, ("m%03d"):format(i))
+            results[i] = state or err.code
+          end)
+        end
+        for _, task in ipairs(tasks) do task:join() end
+        local expected = {}
+        for i = 1, 200 do expected[i] = i <= 150 and "accepted" or "outbox.full" end
+        assert.same(expected, results)
+        local found = ids(assert(box:list { limit = 1000 }))
+        assert.equal(150, #found)
+        assert.same({ "m001", "m150" }, { found[1], found[150] })
+      end, { max_messages = 150 }))
+
       it("lets producers wait for room, in their order", with_box(function(box)
         put(box, "first")
         local order, tasks = {}, {}
